@@ -1,0 +1,127 @@
+"""Defaults < YAML file < environment < command line, merged into `Options`. All errors of all sources come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mockpacs.config.kinds import Many, Refused, names_files, nearest, quoted
+from mockpacs.config.options import InvalidOptionsError, Option, Options, schema
+from mockpacs.errors import ConfigurationError
+
+PREFIX = "MOCKPACS_"
+# Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
+NOT_OPTIONS = frozenset({"MOCKPACS_CONFIG", "MOCKPACS_REQUIRE_TOOLS"})
+
+
+class Raw(NamedTuple):
+    """A value as a source has it. ``option`` is None when there is no such key; ``problem`` then says so."""
+
+    place: str
+    option: Option | None
+    value: object
+    problem: str = ""
+
+
+def load(
+    config_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    command_line: Mapping[str, Any] | None = None,
+) -> Options:
+    """The options of one run. ``command_line`` has option names as keys; None stands for "not given".
+
+    Raises `ConfigurationError`, one line per problem, each with its file:line:column, variable or option.
+    """
+    environ = environ or {}
+    if config_file is None and environ.get("MOCKPACS_CONFIG"):
+        config_file = Path(environ["MOCKPACS_CONFIG"])
+    values: dict[str, object] = {}
+    places: dict[str, str] = {}
+    problems: list[str] = []
+    for raw in _all(config_file, environ, command_line or {}):
+        if raw.option is None:
+            problems.append(f"{raw.place}: {raw.problem}")
+            continue
+        try:
+            values[raw.option.name] = raw.option.kind.read(raw.value)
+            places[raw.option.name] = raw.place
+        except Refused as no:
+            problems += [f"{getattr(part, 'place', raw.place)}: {text}" for part, text in no.problems]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    try:
+        return Options(**values)  # type: ignore[arg-type]
+    except InvalidOptionsError as error:
+        told = (f"{places.get(name, name)}: {text}" for name, text in error.problems)
+        raise ConfigurationError("\n".join(told)) from error
+
+
+def _all(config_file: Path | None, environ: Mapping[str, str], command_line: Mapping[str, Any]) -> Iterator[Raw]:
+    if config_file is not None:
+        yield from _from_file(config_file)
+    yield from _from_environment(environ)
+    yield from _from_command_line(command_line)
+
+
+def _from_file(path: Path) -> Iterator[Raw]:
+    from mockpacs.config.yaml_file import Text, read_mapping  # PyYAML costs 25 ms, most starts have no file
+
+    for key, value in read_mapping(path).items():
+        place = key.place if isinstance(key, Text) else str(path)
+        option = schema().get(key)
+        if option is None:
+            hint = nearest(key, schema()) or f"; the keys are {', '.join(schema())}"
+            yield Raw(place, None, value, f"unknown key {quoted(str(key))}{hint}")
+        elif value is not None:
+            yield Raw(place, option, _anchored(value, path.parent) if names_files(option.kind) else value)
+
+
+def _anchored(value: Any, folder: Path) -> Any:
+    """Paths in a file are meant from the file's own folder, wherever the program was started."""
+    from mockpacs.config.yaml_file import Items, Text
+
+    if isinstance(value, Items):
+        items = Items(value.place)
+        items.extend(_anchored(item, folder) for item in value)
+        return items
+    if isinstance(value, Text) and value.strip() and not value.startswith("~"):
+        return Text(str(folder / value), value.place)
+    return value
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Raw]:
+    by_variable = {option.variable: option for option in schema().values()}
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or variable in NOT_OPTIONS:
+            continue
+        place = f"environment variable {variable}"
+        option = by_variable.get(variable)
+        if option is None:
+            near = nearest(variable.removeprefix(PREFIX), schema())
+            yield Raw(place, None, text, f"no such option{near}")
+        elif text.startswith("[") and isinstance(option.kind, Many):
+            yield _flow_list(place, option, text)
+        elif isinstance(option.kind, Many):
+            yield Raw(place, option, [item.strip() for item in text.split(",") if item.strip()])
+        elif text.strip():  # an empty variable is one that is not set
+            yield Raw(place, option, text)
+
+
+def _flow_list(place: str, option: Option, text: str) -> Raw:
+    """``[a, "b,c", {name: d}]``: a list with commas or mappings in its items, written as YAML."""
+    from mockpacs.config.yaml_file import parse
+
+    try:
+        return Raw(place, option, parse(text, place))
+    except ConfigurationError as error:
+        return Raw(place, None, text, str(error).removeprefix(place).lstrip(":"))
+
+
+def _from_command_line(command_line: Mapping[str, Any]) -> Iterator[Raw]:
+    for name, value in command_line.items():
+        option = schema().get(name)
+        if option is None:
+            yield Raw(name, None, value, f"no such option{nearest(name, schema())}")
+        elif value is not None:
+            yield Raw(option.flag, option, value)

@@ -1,0 +1,63 @@
+"""The exceptions of mockpacs: what *our* side can do wrong. What a peer does wrong is a value, never an exception.
+
+MockpacsError                   everything below; its text is a sentence a user can act on
+├── ConfigurationError          an option, environment variable or configuration file says something impossible
+├── StartError                  the server cannot serve: port in use, no rights, no such certificate
+├── StopError                   the server did not stop cleanly within its limit
+├── ArchiveError                the archive cannot do what was asked
+│   ├── ArchiveBusyError        another process holds the archive
+│   ├── SchemaError             the index was written by a newer mockpacs
+│   └── StorageError            the disk refused: full, read-only, gone
+├── IdentifierError             a query identifier that cannot be answered; carries the DIMSE status to answer with
+└── LocalProtocolError          a caller of ``wire`` asked for something the state machine does not allow
+"""
+
+from __future__ import annotations
+
+
+class MockpacsError(Exception):
+    """Base of everything mockpacs raises on purpose."""
+
+
+class ConfigurationError(MockpacsError):
+    """An option, an environment variable or a configuration file says something impossible."""
+
+
+class StartError(MockpacsError):
+    """The server cannot start serving."""
+
+
+class StopError(MockpacsError):
+    """The server did not stop cleanly within its limit."""
+
+
+class ArchiveError(MockpacsError):
+    """The archive cannot do what was asked."""
+
+
+class ArchiveBusyError(ArchiveError):
+    """Another process holds the archive."""
+
+
+class SchemaError(ArchiveError):
+    """The index on disk has a schema this version does not know."""
+
+
+class StorageError(ArchiveError):
+    """The disk refused to read or write: full, read-only, gone."""
+
+
+class IdentifierError(MockpacsError):
+    """A query identifier that cannot be answered.
+
+    ``status`` is the DIMSE status to answer with (PS3.4 Table C.4-1), ``offending`` the tags for (0000,0901).
+    """
+
+    def __init__(self, text: str, *, status: int = 0xA900, offending: tuple[int, ...] = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self.offending = offending
+
+
+class LocalProtocolError(MockpacsError):
+    """A caller asked the upper layer for something its state does not allow."""
