@@ -1,0 +1,42 @@
+"""The archive: stored instances, byte for byte as received, and an index that can always be rebuilt from them."""
+
+from mockpacs.archive.add import Added
+from mockpacs.archive.archive import Archive, Reindexed
+from mockpacs.archive.identifier import describe
+from mockpacs.archive.index import Level
+from mockpacs.archive.ingest import Stored
+from mockpacs.archive.instance import StoredInstance
+from mockpacs.archive.model import Model
+from mockpacs.archive.options import ArchiveOptions, Durability, OnDuplicate, Reaction
+from mockpacs.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, FileMeta
+from mockpacs.archive.query import Match, QueryOptions
+from mockpacs.archive.repair import Recovery
+from mockpacs.archive.spool import Spool
+from mockpacs.archive.summary import Counts, Listed
+from mockpacs.archive.verify import Finding, FindingKind
+
+__all__ = [
+    "IMPLEMENTATION_CLASS_UID",
+    "IMPLEMENTATION_VERSION_NAME",
+    "Added",
+    "Archive",
+    "ArchiveOptions",
+    "Counts",
+    "Durability",
+    "FileMeta",
+    "Finding",
+    "FindingKind",
+    "Level",
+    "Listed",
+    "Match",
+    "Model",
+    "OnDuplicate",
+    "QueryOptions",
+    "Reaction",
+    "Recovery",
+    "Reindexed",
+    "Spool",
+    "Stored",
+    "StoredInstance",
+    "describe",
+]

@@ -5,6 +5,7 @@ names, the query side offers it as keys. The index never holds anything that the
 
 Every attribute column is TEXT: NULL says the attribute was absent, ``""`` that it had zero length; several values are
 joined by a backslash; text is decoded to Unicode and trimmed by the rules of its VR; US is written in decimal.
+The models carry no database: ``database.Index.rows(query)`` runs a query.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Study(peewee.Model):
 
 
 class Series(peewee.Model):
-    """A series. ``key``: the Series Instance UID, or ``?`` and the id of the study; it stays with its first study too."""
+    """A series; it stays with its first study. ``key``: the Series Instance UID, or ``?`` and the id of the study."""
 
     study = peewee.ForeignKeyField(Study, column_name="study", backref="series", index=False)
     key = peewee.TextField(unique=True)

@@ -1,5 +1,7 @@
 """Every choice a user has, in one frozen record. The table of fields is the schema of all sources and of the manual."""
 
+# ruff: noqa: RUF009  _key() is dataclasses.field() with metadata; all defaults are immutable
+
 from __future__ import annotations
 
 import dataclasses
@@ -9,23 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from mockpacs.config.kinds import (
-    Choice,
-    FilePath,
-    Flag,
-    Host,
-    Kind,
-    Many,
-    OptionalPath,
-    Refused,
-    Seconds,
-    Size,
-    Title,
-    Whole,
-    nearest,
-    quoted,
-)
+from mockpacs.config.kinds import Kind, Many, Refused, nearest, quoted
+from mockpacs.config.numbers import Seconds, Size, Whole
 from mockpacs.config.users import User, UserKind
+from mockpacs.config.words import Choice, FilePath, Flag, Host, OptionalPath, Title
 from mockpacs.errors import ConfigurationError
 
 
@@ -100,8 +89,8 @@ class Options:
         "keep",
         "An instance that is stored already arrives with other bytes: keep the old, take the new, or refuse with 0111.",
     )
-    duplicate_status: Literal["success", "warning"] = _key(
-        _ARCHIVE, Choice(("success", "warning")), "success", "Answer when the old instance was kept: 0000 or B000."
+    duplicate_status: Literal["warning", "success"] = _key(
+        _ARCHIVE, Choice(("warning", "success")), "warning", "Answer when the old instance was kept: B000 or 0000."
     )
     unreadable: Literal["warn", "accept", "refuse"] = _key(
         _ARCHIVE,

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mockpacs.config.kinds import Many, Refused, names_files, nearest, quoted
+from mockpacs.config.kinds import Many, Refused, nearest, quoted
 from mockpacs.config.options import InvalidOptionsError, Option, Options, schema
+from mockpacs.config.words import names_files
 from mockpacs.errors import ConfigurationError
 
 PREFIX = "MOCKPACS_"

@@ -1,4 +1,4 @@
-"""Who may associate: the users a user identity item (PS3.7 D.3.3.7) is compared with. Secrets never appear in a repr."""
+"""Who may associate: the users a user identity item (PS3.7 D.3.3.7) is compared with. A secret is never in a repr."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class TokenUser:
 User = NamedUser | TokenUser
 
 
-@dataclass(frozen=True, slots=True)
 class UserKind:
     """A mapping in a file, or one word elsewhere: ``NAME``, ``NAME:PASSWORD``, ``jwt=TOKEN``."""
 
@@ -80,7 +79,7 @@ def _from_mapping(value: Mapping[object, object]) -> User:
         case {"name": name, **rest} if name and set(rest) <= {"password"}:
             return NamedUser(name=name, password=texts.get("password"))
         case {"type": "kerberos" | "saml" | "jwt" as kind, "token": token, **rest} if not rest:
-            return TokenUser(type=cast(TokenType, kind), token=_token(token, value["token"]))
+            return TokenUser(type=kind, token=_token(token, value["token"]))
         case {"type": kind, "token": _} if kind not in TOKEN_TYPES:
             raise refused(value["type"], f"one of {', '.join(TOKEN_TYPES)}", nearest(kind, TOKEN_TYPES))
     raise Refused((value, "a user is either a name (and a password) or a type and a token"))

@@ -1,0 +1,1 @@
+"""Floor 3: sockets and the event loop. Everything that waits, waits here."""

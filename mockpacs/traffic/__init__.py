@@ -1,0 +1,1 @@
+"""What happened on the wire, as records and as text."""

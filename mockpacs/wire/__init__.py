@@ -1,0 +1,122 @@
+"""Floor 0: bytes to PDUs to messages and back, without socket, clock or disk. No byte of a peer raises here.
+
+Data sets are read with the functions of the modules `dataset` and `text`, status codes with those of `status`.
+"""
+
+from mockpacs.wire import status
+from mockpacs.wire.command import (
+    NO_DATA_SET,
+    Command,
+    CommandField,
+    Tag,
+    Value,
+    decode_command,
+    encode_command,
+    request,
+    response_to,
+)
+from mockpacs.wire.dataset import Element, Encoding, Header
+from mockpacs.wire.framer import Framer
+from mockpacs.wire.happening import (
+    Aborted,
+    AssociateAccepted,
+    AssociateRefused,
+    AssociateRejected,
+    AssociateRequested,
+    CommandReceived,
+    DataReceived,
+    Happening,
+    ReleaseConfirmed,
+    ReleaseRequested,
+    TransportClosed,
+)
+from mockpacs.wire.message import Assembler, can_carry_data, cut, cut_stream
+from mockpacs.wire.pdu import (
+    APPLICATION_CONTEXT,
+    PDV,
+    Abort,
+    AbortReason,
+    AbortSource,
+    AssociateAC,
+    AssociateRJ,
+    AssociateRQ,
+    ContextAnswer,
+    Malformed,
+    PDataTF,
+    Pdu,
+    PduType,
+    ProposedContext,
+    ReleaseRP,
+    ReleaseRQ,
+)
+from mockpacs.wire.pdu import decode as decode_pdu
+from mockpacs.wire.pdu import encode as encode_pdu
+from mockpacs.wire.upper_layer import AcceptedContext, Role, State, UpperLayer
+from mockpacs.wire.user_information import (
+    AsynchronousOperations,
+    CommonExtendedNegotiation,
+    ExtendedNegotiation,
+    RoleSelection,
+    UserIdentity,
+    UserInformation,
+)
+
+__all__ = [
+    "APPLICATION_CONTEXT",
+    "NO_DATA_SET",
+    "PDV",
+    "Abort",
+    "AbortReason",
+    "AbortSource",
+    "Aborted",
+    "AcceptedContext",
+    "Assembler",
+    "AssociateAC",
+    "AssociateAccepted",
+    "AssociateRJ",
+    "AssociateRQ",
+    "AssociateRefused",
+    "AssociateRejected",
+    "AssociateRequested",
+    "AsynchronousOperations",
+    "Command",
+    "CommandField",
+    "CommandReceived",
+    "CommonExtendedNegotiation",
+    "ContextAnswer",
+    "DataReceived",
+    "Element",
+    "Encoding",
+    "ExtendedNegotiation",
+    "Framer",
+    "Happening",
+    "Header",
+    "Malformed",
+    "PDataTF",
+    "Pdu",
+    "PduType",
+    "ProposedContext",
+    "ReleaseConfirmed",
+    "ReleaseRP",
+    "ReleaseRQ",
+    "ReleaseRequested",
+    "Role",
+    "RoleSelection",
+    "State",
+    "Tag",
+    "TransportClosed",
+    "UpperLayer",
+    "UserIdentity",
+    "UserInformation",
+    "Value",
+    "can_carry_data",
+    "cut",
+    "cut_stream",
+    "decode_command",
+    "decode_pdu",
+    "encode_command",
+    "encode_pdu",
+    "request",
+    "response_to",
+    "status",
+]

@@ -1,0 +1,5 @@
+"""``python -m mockpacs`` is ``mockpacs``."""
+
+from mockpacs.cli import main
+
+main()

@@ -1,0 +1,148 @@
+"""The archive as others see it: opening and closing, storing, finding, and looking after what is stored.
+
+Nothing here knows a network or a scenario; every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mockpacs.archive import add as adding
+from mockpacs.archive import query, summary, verify
+from mockpacs.archive.catalogue import Progress, fill
+from mockpacs.archive.database import Index
+from mockpacs.archive.ingest import Stored, Writer
+from mockpacs.archive.instance import StoredInstance, stored_instance
+from mockpacs.archive.model import Model
+from mockpacs.archive.opening import INDEX_NAME, Opened, open_in_memory, open_on_disk
+from mockpacs.archive.options import ArchiveOptions
+from mockpacs.archive.part10 import FileMeta
+from mockpacs.archive.query import Match, QueryOptions
+from mockpacs.archive.spool import Spool
+from mockpacs.errors import ArchiveError
+from mockpacs.wire.dataset import Encoding
+
+_DEFAULT: Final = ArchiveOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What ``reindex`` did: instances now in the index, and files that are none."""
+
+    instances: int
+    strange_files: tuple[str, ...]
+
+
+class Archive:
+    """Stored instances and their index. Made by ``open``, ended by ``close``; a context manager does the latter."""
+
+    def __init__(self, opened: Opened, options: ArchiveOptions) -> None:
+        self.recovery = opened.recovery
+        """What the start repaired; its text is "" when there was nothing to do."""
+        self.index = opened.index
+        self.files = opened.files
+        self._lock = opened.lock
+        self._incoming = opened.incoming
+        self._writer = Writer(opened.index, opened.files, options)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path | None,
+        *,
+        options: ArchiveOptions = _DEFAULT,
+        progress: Progress | None = None,
+        read_only: bool = False,
+    ) -> Archive:
+        """Open the archive in a storage directory, which is made if need be; None keeps everything in memory.
+
+        Repairs what an unclean stop left behind, and rebuilds an index that is lost or unusable (``progress`` hears
+        about that). ``read_only`` works beside the process that serves the archive, and changes nothing.
+
+        Raises ArchiveBusyError when another process has the directory, SchemaError when a newer mockpacs wrote the
+        index, StorageError when the disk refuses.
+        """
+        if directory is None:
+            return cls(open_in_memory(), options)
+        return cls(open_on_disk(directory, options, progress, read_only=read_only), options)
+
+    def spool(self, meta: FileMeta) -> Spool:
+        """A spool for one incoming data set; pass it to ``store``, or discard it."""
+        return Spool(meta, self._incoming)
+
+    def store(self, batch: Sequence[Spool]) -> list[Stored]:
+        """Store several instances in one transaction; the answers are in the order of the batch.
+
+        On return every instance whose answer is a Success or a Warning is on disk under its final name and in the
+        index. What the disk refuses is answered with A700, not raised. The spools are used up, whatever the answers are.
+        """
+        self._refuse_read_only()
+        return self._writer.store(batch)
+
+    def instance(self, sop_instance: str) -> StoredInstance | None:
+        """A stored instance, None when there is none of this SOP Instance UID."""
+        return stored_instance(self.index, self.files, sop_instance)
+
+    def find(self, identifier: bytes, encoding: Encoding, model: Model, options: QueryOptions) -> Iterator[Match]:
+        """Answer a query lazily (PS3.4 C.4.1). Raises IdentifierError for one that cannot be answered."""
+        return query.find(self.index, self.files, identifier, encoding, model, options)
+
+    def counts(self) -> summary.Counts:
+        """How much is stored."""
+        return summary.counts(self.index)
+
+    def list(self) -> Iterator[summary.Listed]:
+        """Every study."""
+        return summary.studies(self.index)
+
+    def add(self, path: Path) -> Iterator[adding.Added]:
+        """Take a file, or every file below a folder, into the archive. A bad file is reported, never raised."""
+        self._refuse_read_only()
+        return adding.add(self._writer, self.spool, path)
+
+    def verify(self, progress: Progress | None = None) -> Iterator[verify.Finding]:
+        """Compare files and index both ways; nothing is changed."""
+        return verify.verify(self.index, self.files, progress)
+
+    def reindex(self, progress: Progress | None = None) -> Reindexed:
+        """Build a new index from the files and put it in the place of the old one. Storing waits meanwhile."""
+        self._refuse_read_only()
+        with self.index.lock:
+            path = self.index.path and self.index.path.with_name(INDEX_NAME + ".new")
+            if path is not None:
+                path.unlink(missing_ok=True)
+            replacement = Index.open(path)
+            try:
+                entered, strange = fill(replacement, self.files, progress)
+            except BaseException:
+                replacement.close()
+                if path is not None:
+                    path.unlink(missing_ok=True)
+                raise
+            self.index.swap(replacement)
+            self._writer.rows.forget()
+        return Reindexed(entered, tuple(strange))
+
+    def close(self) -> None:
+        """Finish; harmless when said twice. Spools that were not stored are discarded by the next start."""
+        try:
+            self.index.close()
+        except sqlite3.Error as refused:
+            raise ArchiveError(f"The index could not be closed properly: {refused}.") from refused
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refuse_read_only(self) -> None:
+        if self.index.read_only:
+            raise ArchiveError("The archive was opened for reading only.")

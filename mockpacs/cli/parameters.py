@@ -1,0 +1,78 @@
+"""Command line parameters made from the table of options, so that no key is ever missing or differently named."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mockpacs.config import Option, schema
+from mockpacs.config.kinds import Many
+from mockpacs.config.words import Choice, Flag, names_files
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="YAML file with any of these options.", show_default=False),
+]
+METAVARS = {"Whole": "N", "Size": "BYTES", "Seconds": "SECONDS", "Host": "HOST", "Title": "AET", "UserKind": "USER"}
+
+
+def as_typed(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a ``command(config, **given)`` one parameter per option. All are text: the table says what they become."""
+    parameters = [inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)]
+    parameters += [_parameter(option) for option in schema().values()]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def spread(arguments: Iterable[str]) -> list[str]:
+    """Let an option take several files, as shells expand ``*``: ``--preload a b`` is ``--preload a --preload b``."""
+    takers = {option.flag for option in schema().values() if isinstance(option.kind, Many) and names_files(option.kind)}
+    spread_out: list[str] = []
+    taker = ""
+    taken = 0
+    for argument in arguments:
+        if argument.startswith("-"):
+            taker, taken = (argument if argument in takers else ""), 0
+        elif taker:
+            if taken:
+                spread_out.append(taker)
+            taken += 1
+        spread_out.append(argument)
+    return spread_out
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    annotation, info = _typed(option)
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, info]
+    )
+
+
+def _typed(option: Option) -> tuple[Any, Any]:
+    shown: dict[str, Any] = {"help": _help(option), "show_default": False}
+    if option.name == "verbose":
+        return int | None, typer.Option("-v", option.flag, count=True, **shown)
+    if isinstance(option.kind, Flag):
+        return bool | None, typer.Option(f"{option.flag}/--no-{option.flag.removeprefix('--')}", **shown)
+    if isinstance(option.kind, Many):
+        return list[str] | None, typer.Option(option.flag, metavar=_metavar(option), **shown)
+    return str | None, typer.Option(option.flag, metavar=_metavar(option), **shown)
+
+
+def _metavar(option: Option) -> str:
+    kind = option.kind.one if isinstance(option.kind, Many) else option.kind
+    if isinstance(kind, Choice):
+        return "|".join(kind.words)
+    if names_files(kind):
+        return "PATH..." if isinstance(option.kind, Many) else "PATH"
+    return METAVARS[type(kind).__name__]
+
+
+def _help(option: Option) -> str:
+    default = "" if option.default in (None, (), False, 0) else f" [default: {option.kind.write(option.default)}]"
+    return f"{option.about}{default}"

@@ -1,0 +1,152 @@
+"""What ``serve`` says at the start and at the end, and how it shows a record: for people, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from mockpacs import __version__
+from mockpacs.traffic.render import as_json, duration, iso_time, line, size
+
+if TYPE_CHECKING:
+    from mockpacs.app import MockPACS, Summary
+    from mockpacs.config import Options
+    from mockpacs.traffic.exchange import Record
+
+WARNING = "NOT FOR CLINICAL USE"
+
+
+class Report(Protocol):
+    """The three things a run has to say."""
+
+    def serving(self, pacs: MockPACS, options: Options) -> str:
+        """The port answers."""
+
+    def record(self, record: Record) -> str:
+        """Something happened."""
+
+    def stopped(self, summary: Summary) -> str:
+        """It is over."""
+
+
+class TextReport:
+    """Lines for people."""
+
+    def serving(self, pacs: MockPACS, options: Options) -> str:
+        """The banner: what serves where, what it holds, and what to type next."""
+        counts = pacs.archive.counts()
+        lines = [
+            f"mockpacs {__version__}   {WARNING}",
+            f"DICOM    {address(pacs.host, pacs.port)}   AE title {pacs.aet} ({_called(options)})",
+            f"storage  {_place(options)}   {_number(counts.instances, 'instance')}",
+        ]
+        if repaired := str(pacs.archive.recovery):
+            lines.append(repaired)
+        if options.tls_cert:
+            lines.append(f"TLS      on, {'client certificates required' if options.tls_client_ca else 'server only'}")
+        if options.identity_rule != "accept":
+            done = {"check": "checked", "require": "required"}[options.identity_rule]
+            lines.append(f"access   user identity {done}, {_number(len(options.users), 'user')}")
+        return "\n".join([*lines, *_suggestions(pacs, options)])
+
+    def record(self, record: Record) -> str:
+        """One line."""
+        return line(record)
+
+    def stopped(self, summary: Summary) -> str:
+        """What was done, by service and status."""
+        lines = [
+            f"stopped  after {duration(summary.seconds)}: {_number(summary.associations, 'association')}, "
+            f"{_number(summary.instances, 'instance')} stored ({size(summary.bytes)})"
+        ]
+        lines += [
+            f"         {service:<8}  {status:<20} {count:>7}"
+            for (service, status), count in sorted(summary.exchanges.items())
+        ]
+        return "\n".join(lines)
+
+
+class JsonReport:
+    """One JSON object per line, and nothing else."""
+
+    def serving(self, pacs: MockPACS, options: Options) -> str:
+        """``serving``: where, and what it holds."""
+        counts = pacs.archive.counts()
+        return json.dumps(
+            {
+                "event": "serving",
+                "time": iso_time(time.time()),
+                "version": __version__,
+                "warning": WARNING,
+                "host": pacs.host,
+                "port": pacs.port,
+                "aet": pacs.aet,
+                "called_aets": list(options.called_aets),
+                "tls": options.tls_cert is not None,
+                "storage": None if options.memory else str(options.storage),
+                "instances": counts.instances,
+                "repaired": str(pacs.archive.recovery),
+            }
+        )
+
+    def record(self, record: Record) -> str:
+        """``exchange``, or the kind of the notice."""
+        return json.dumps(as_json(record))
+
+    def stopped(self, summary: Summary) -> str:
+        """``stopped``: what was done."""
+        exchanges: dict[str, dict[str, int]] = {}
+        for (service, status), count in sorted(summary.exchanges.items()):
+            exchanges.setdefault(service, {})[status] = count
+        return json.dumps(
+            {
+                "event": "stopped",
+                "time": iso_time(time.time()),
+                "seconds": round(summary.seconds, 3),
+                "associations": summary.associations,
+                "instances": summary.instances,
+                "bytes": summary.bytes,
+                "exchanges": exchanges,
+            }
+        )
+
+
+def address(host: str, port: int) -> str:
+    """``host:port``, with brackets around IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _called(options: Options) -> str:
+    if not options.called_aets:
+        return "any called title accepted"
+    return f"called titles accepted: {', '.join(options.called_aets)}"
+
+
+def _place(options: Options) -> str:
+    if options.memory:
+        return "in memory, gone at the end"
+    return "./" if options.storage == Path() else f"{str(options.storage).rstrip('/')}/"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _suggestions(pacs: MockPACS, options: Options) -> list[str]:
+    """Commands that work as they stand, from the same machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(pacs.host, pacs.host)
+    called = f" -aec {pacs.aet}" if options.called_aets else ""
+    target = f"{called} {host} {pacs.port}"
+    if options.tls_cert:
+        return [f"try      echoscu +tla -ic{target}", f"         storescu +tla -ic{target} FILE..."]
+    return [
+        f"try      python -m pynetdicom echoscu{_after(called, host, pacs.port)}",
+        f"         storescu{target} FILE...",
+    ]
+
+
+def _after(called: str, host: str, port: int) -> str:
+    """pynetdicom's tools take the address first."""
+    return f" {host} {port}{called}"

@@ -1,0 +1,210 @@
+"""The requests of one association, answered one after the other in the order they came; only a C-CANCEL overtakes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from mockpacs.net.environment import Environment
+from mockpacs.net.incoming import Incoming
+from mockpacs.net.link import Link
+from mockpacs.services.request import (
+    CANCEL,
+    PENDING,
+    PENDING_WARNING,
+    PROCESSING_FAILURE,
+    UNRECOGNIZED_OPERATION,
+    Lane,
+    Outcome,
+    Service,
+)
+from mockpacs.traffic.exchange import Exchange, Notice, Peer
+from mockpacs.traffic.render import size
+from mockpacs.wire import Tag, Value, encode_command, response_to
+
+_COMMENT_LENGTH = 64
+"""Characters of an Error Comment (0000,0902), VR LO."""
+
+
+class Sender(Protocol):
+    """What a dialogue needs of its association."""
+
+    @property
+    def can_send(self) -> bool:
+        """Whether responses may still be sent."""
+
+    def send(self, context_id: int, command: bytes, data: bytes | None) -> None:
+        """Queue one message."""
+
+    def flush(self) -> None:
+        """Write what is queued."""
+
+
+class Dialogue:
+    """The exchanges of an association. A task exists only while there is something to answer."""
+
+    def __init__(
+        self, environment: Environment, peer: Peer, agreed: dict[str, bytes], link: Link, sender: Sender
+    ) -> None:
+        self._environment = environment
+        self._peer = peer
+        self._agreed = agreed
+        self._link = link
+        self._sender = sender
+        self._waiting: deque[Incoming] = deque()
+        self._current: Incoming | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._when_idle: Callable[[], None] | None = None
+        self._count = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits for an answer of ours."""
+        return self._worker is not None
+
+    def take(self, incoming: Incoming) -> None:
+        """A complete request: answer it when its turn comes. When too many wait, the peer is made to wait as well."""
+        self._waiting.append(incoming)
+        if self._worker is None:
+            self._worker = self._environment.spawn(self._work())
+        if len(self._waiting) >= self._environment.limits.max_waiting_requests:
+            self._link.pause()
+
+    def cancel(self, message_id: int | None) -> None:
+        """C-CANCEL-RQ names the message ID of a request not answered yet (PS3.7 9.3.2.3); any other means nothing."""
+        for incoming in (self._current, *self._waiting):
+            if incoming is not None and incoming.command.message_id == message_id:
+                incoming.is_cancelled = True
+                return
+
+    def when_idle(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once everything that came is answered: the peer asked for the release."""
+        if self._worker is None:
+            then()
+        else:
+            self._when_idle = then
+
+    def end(self) -> None:
+        """The association is gone: nothing more is answered, what was received but not stored is forgotten."""
+        self._when_idle = None
+        waiting, self._waiting = self._waiting, deque()
+        if self._current is not None:
+            self._current.is_cancelled = True
+        for incoming in waiting:
+            incoming.discard()
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                self._current = incoming = self._waiting.popleft()
+                if len(self._waiting) < self._environment.limits.max_waiting_requests // 2:
+                    self._link.resume()
+                await self._answer(incoming)
+        finally:
+            self._current = self._worker = None
+            if self._when_idle:
+                self._when_idle()
+
+    async def _answer(self, incoming: Incoming) -> None:
+        """Find who answers, send what is answered, report the exchange."""
+        await incoming.settled()
+        service = self._environment.registry.find(incoming.context.abstract_syntax, incoming.command.service)
+        refusal = incoming.refusal()
+        responses, final = 0, None
+        try:
+            if refusal or service is None:
+                incoming.discard()
+                final = refusal or _nobody(incoming)
+            else:
+                responses, final = await self._serve(service, incoming)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not take the association, nor go unheard
+            self._trouble(incoming, error)
+            final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
+        if final is not None and self._sender.can_send:
+            self._respond(incoming, final)
+            self._sender.flush()
+            responses += 1
+        else:
+            final = None
+        self._report(incoming, final, responses)
+
+    async def _serve(self, service: Service, incoming: Incoming) -> tuple[int, Outcome | None]:
+        """Run a service in its lane: the number of responses sent, and the final one still to send."""
+        request = incoming.request(self._agreed, self._peer.calling)
+        if service.lane is Lane.WRITER:
+            return 0, await self._environment.lanes.write(request)
+        if service.lane is Lane.READER:
+            return await self._stream(service.answer(request), incoming)
+        *pending, final = service.answer(request)
+        for outcome in pending:
+            self._respond(incoming, outcome)
+        return len(pending), final
+
+    async def _stream(self, outcomes: Iterable[Outcome], incoming: Incoming) -> tuple[int, Outcome | None]:
+        """Send pending responses as fast as the peer takes them, and no faster."""
+        encoded: dict[int, bytes] = {}
+        sent, withheld = 0, 0
+        batches = self._environment.lanes.batches(outcomes)
+        try:
+            while batch := await batches.take():
+                for outcome in batch:
+                    if outcome.status not in (PENDING, PENDING_WARNING):
+                        return sent, replace(outcome, status=CANCEL) if withheld else outcome
+                    if incoming.is_cancelled or not self._sender.can_send:
+                        withheld += 1
+                        continue
+                    command = encoded.get(outcome.status)
+                    if command is None:  # equal for thousands of matches: encoding each cost a third of a query
+                        response = response_to(incoming.command, outcome.status, has_dataset=True)
+                        command = encoded[outcome.status] = encode_command(response)
+                    self._sender.send(incoming.context.context_id, command, outcome.data)
+                    sent += 1
+                self._sender.flush()
+                await self._link.drained()
+        finally:
+            await batches.close()
+        return sent, None
+
+    def _respond(self, incoming: Incoming, outcome: Outcome) -> None:
+        """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
+        elements: dict[int, Value] = {}
+        if outcome.comment:
+            elements[Tag.ERROR_COMMENT] = outcome.comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii")
+        if outcome.offending:
+            elements[Tag.OFFENDING_ELEMENT] = outcome.offending
+        has_dataset = outcome.data is not None
+        response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
+        self._sender.send(incoming.context.context_id, encode_command(response), outcome.data)
+
+    def _report(self, incoming: Incoming, final: Outcome | None, responses: int) -> None:
+        self._count += 1
+        subject = final.subject if final else incoming.command.affected_sop_instance or ""
+        if incoming.command.service == "C-STORE":
+            subject = f"{subject}  {size(incoming.size)}"
+        self._environment.observe(
+            Exchange(
+                peer=self._peer,
+                number=self._count,
+                service=incoming.command.service,
+                status=final.status if final else None,
+                subject=subject,
+                comment=final.comment if final else "the association ended before the answer",
+                started=incoming.started,
+                seconds=time.perf_counter() - incoming.started_clock,
+                size=incoming.size,
+                responses=responses,
+            )
+        )
+
+    def _trouble(self, incoming: Incoming, error: Exception) -> None:
+        text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"
+        self._environment.observe(Notice(time.time(), "trouble", text, self._peer))
+
+
+def _nobody(incoming: Incoming) -> Outcome:
+    comment = f"{incoming.command.service} is not served on this presentation context"
+    return Outcome(UNRECOGNIZED_OPERATION, comment=comment)

@@ -1,0 +1,53 @@
+"""What all associations of one server share. Made once, by whoever assembles the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockpacs.archive import FileMeta, Spool
+from mockpacs.net.lanes import Lanes
+from mockpacs.services.negotiation import House
+from mockpacs.services.registry import Registry
+from mockpacs.traffic.exchange import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one server; past each there is a defined answer, never growth."""
+
+    artim_seconds: float = 30.0
+    """From connecting to a complete A-ASSOCIATE-RQ, and from our A-ABORT or A-ASSOCIATE-RJ to the close."""
+    network_seconds: float = 60.0
+    """Silence, or not taking what we send, after which an association is aborted; 0 waits for ever."""
+    max_associations: int = 5000
+    """One more is answered with A-ASSOCIATE-RJ 2/3/2 (local limit exceeded)."""
+    max_instance_size: int = 0
+    """Bytes of one data set to store; a longer one is read to its end and refused with A700. 0 sets no limit."""
+    max_identifier_size: int = 8 << 20
+    """Bytes of any other data set; a longer one is read to its end and refused with A700."""
+    max_waiting_requests: int = 32
+    """Requests of one association waiting for their turn before we stop reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The surroundings of an association."""
+
+    house: House
+    registry: Registry
+    spool: Callable[[FileMeta], Spool]
+    lanes: Lanes
+    limits: Limits
+    observe: Callable[[Record], None]
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """What runs now; a stop waits for it. The loop itself keeps only weak references."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside everything else."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task

@@ -1,0 +1,133 @@
+"""One request while it arrives: its command, and its data set going to a spool or, when small by nature, to memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from mockpacs.archive import FileMeta, Spool
+from mockpacs.net.environment import Environment
+from mockpacs.services.request import Outcome, Request
+from mockpacs.wire import AcceptedContext, Command
+
+_SPILL_FROM: Final = 1 << 20
+"""Bytes of one data set held in memory before they go to its temporary file."""
+_HOLD_AT_MOST: Final = 4 << 20
+"""Bytes held while the disk is behind; beyond that the peer is made to wait."""
+
+OUT_OF_RESOURCES: Final = 0xA700
+
+
+class Incoming:
+    """A request and what has arrived of its data set. Lives in the event loop; spilling runs in a reader's thread."""
+
+    __slots__ = (
+        "_environment",
+        "_held",
+        "_is_unwanted",
+        "_limit",
+        "_spilling",
+        "_spool",
+        "command",
+        "context",
+        "is_cancelled",
+        "size",
+        "started",
+        "started_clock",
+    )
+
+    def __init__(self, context: AcceptedContext, command: Command, source_aet: str, environment: Environment) -> None:
+        self.context = context
+        self.command = command
+        self.size = 0
+        self.is_cancelled = False
+        self.started = time.time()
+        self.started_clock = time.perf_counter()
+        self._environment = environment
+        self._held: list[bytes] = []
+        self._spool: Spool | None = None
+        self._spilling: asyncio.Future[None] | None = None
+        self._is_unwanted = False
+        self._limit = environment.limits.max_identifier_size
+        if command.service == "C-STORE":
+            self._limit = environment.limits.max_instance_size
+            meta = FileMeta(
+                command.affected_sop_class or context.abstract_syntax,
+                command.affected_sop_instance or "",
+                context.transfer_syntax,
+                source_aet,
+            )
+            self._spool = environment.spool(meta) if command.has_dataset else None
+
+    def append(self, fragment: memoryview | bytes) -> None:
+        """Take the next bytes of the data set; they are copied. Beyond the limit they are counted and dropped."""
+        self.size += len(fragment)
+        if self._is_unwanted:
+            return
+        if 0 < self._limit < self.size:
+            self._is_unwanted = True
+            self._drop()
+        elif self._spool is None:
+            self._held.append(bytes(fragment))
+        else:
+            self._spool.append(fragment)
+            if self._spool.buffered >= _SPILL_FROM and self._spilling is None:
+                self._spill(self._spool)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk has so much to catch up with that the peer should wait."""
+        return self._spilling is not None and self._spool is not None and self._spool.buffered >= _HOLD_AT_MOST
+
+    async def settled(self) -> None:
+        """Return when no thread is writing to the spool."""
+        while self._spilling is not None:
+            await asyncio.wait([self._spilling])
+
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when the disk has caught up."""
+        if self._spilling is None:
+            then()
+        else:
+            self._spilling.add_done_callback(lambda _: self.when_settled(then) if self.is_behind else then())
+
+    def refusal(self) -> Outcome | None:
+        """The answer when the data set was too large to be taken."""
+        if not 0 < self._limit < self.size:
+            return None
+        comment = f"Data set of {self.size} bytes, {self._limit} are allowed"
+        return Outcome(OUT_OF_RESOURCES, comment=comment, subject=self.command.affected_sop_instance or "")
+
+    def request(self, agreed: dict[str, bytes], source_aet: str) -> Request:
+        """The complete request for a service."""
+        data: Spool | bytes | None = self._spool
+        if data is None and self.command.has_dataset:
+            data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        return Request(self.command, self.context, data, agreed, source_aet, lambda: self.is_cancelled)
+
+    def discard(self) -> None:
+        """Forget what arrived: the association ended, or nobody wants it."""
+        self.is_cancelled = self._is_unwanted = True
+        self._drop()
+
+    def _drop(self) -> None:
+        """Free memory and temporary file; a thread that is writing to it is let finish first, see `_spilled`."""
+        self._held.clear()
+        if self._spool is not None and self._spilling is None:
+            self._spool.discard()
+            self._spool = None
+
+    def _spill(self, spool: Spool) -> None:
+        self._spilling = self._environment.lanes.run(spool.spill)
+        self._spilling.add_done_callback(self._spilled)
+
+    def _spilled(self, spilling: asyncio.Future[None]) -> None:
+        self._spilling = None
+        if spilling.cancelled() or self._spool is None:
+            return
+        if self._is_unwanted:
+            self._drop()
+        elif self._spool.buffered >= _SPILL_FROM:
+            self._spill(self._spool)

@@ -1,0 +1,160 @@
+"""An A-ASSOCIATE-RQ and what is answered: a pure function of the request, the rules and the services on offer.
+
+Everything proposed is answered, in the order of the proposal; what decides is what can be stored without change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from mockpacs.services.access import Access
+from mockpacs.wire import (
+    APPLICATION_CONTEXT,
+    AssociateAC,
+    AssociateRJ,
+    AssociateRQ,
+    AsynchronousOperations,
+    ContextAnswer,
+    ExtendedNegotiation,
+    ProposedContext,
+    RoleSelection,
+    UserInformation,
+    can_carry_data,
+)
+from mockpacs.wire.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+
+EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
+_NATIVE: Final = (EXPLICIT_LITTLE, "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+
+
+class Refusal(IntEnum):
+    """Result of a presentation context (PS3.8 Table 9-18)."""
+
+    ACCEPTED = 0
+    USER = 1
+    NO_REASON = 2
+    ABSTRACT_SYNTAX = 3
+    TRANSFER_SYNTAXES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """How one abstract syntax is served."""
+
+    choose: Callable[[tuple[str, ...]], str | None]
+    """The transfer syntax to take of those proposed, None when none will do."""
+    both_roles: bool = False
+    """Whether the requestor may also be SCP (C-GET sub-operations come back to it)."""
+    agree: Callable[[bytes], bytes] | None = None
+    """The answer to SOP class extended negotiation, None when the item is not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What an association is negotiated against."""
+
+    offer: Callable[[str], Offer | None]
+    """How an abstract syntax is served, None when it is not."""
+    access: Access = field(default_factory=Access)
+    max_pdu_length: int = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The association is rejected; ``why`` is for our log, the peer gets the numbers."""
+
+    answer: AssociateRJ
+    why: str
+
+
+def negotiate(request: AssociateRQ, house: House) -> AssociateAC | Refused:
+    """The answer to an association request (PS3.8 7.1.1, 9.3.3; PS3.7 D.3)."""
+    refused = _refusal(request, house)
+    if refused:
+        return refused
+    user = request.user
+    return AssociateAC(
+        called=request.called,
+        calling=request.calling,
+        contexts=tuple(_context(context, house) for context in request.contexts),
+        user=UserInformation(
+            max_pdu_length=house.max_pdu_length,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            asynchronous_operations=AsynchronousOperations(1, 1) if user.asynchronous_operations else None,
+            roles=tuple(_role(role, house) for role in user.roles),
+            extended=tuple(_extended(user.extended, house)),
+            identity_response=_identity_response(user),
+        ),
+    )
+
+
+def agreed_information(answer: AssociateAC) -> Mapping[str, bytes]:
+    """Service-class application information in force, by SOP class."""
+    return {item.sop_class: item.information for item in answer.user.extended}
+
+
+def store_unchanged(proposed: tuple[str, ...]) -> str | None:
+    """The transfer syntax in which a sender can hand over what it has without changing the pixels.
+
+    A proposal that names exactly one compressed (or private, or deflated) transfer syntax names the one its file is in:
+    take it. One that names several shows what the sender could do, so it is spared the work: native first, explicit
+    before implicit because explicit keeps the VR of private elements, little endian before the retired big endian.
+    """
+    special = [uid for uid in proposed if uid not in _NATIVE]
+    if len(special) == 1:
+        return special[0]
+    return next((uid for uid in _NATIVE if uid in proposed), None) or next(iter(special), None)
+
+
+def _refusal(request: AssociateRQ, house: House) -> Refused | None:
+    access = house.access
+    if request.application_context != APPLICATION_CONTEXT:
+        return Refused(AssociateRJ(1, 1, 2), f"application context {request.application_context!r}")
+    if not access.knows_called(request.called):
+        return Refused(AssociateRJ(1, 1, 7), f"called AE title {request.called!r} is not one of called_aets")
+    if not access.knows_calling(request.calling):
+        return Refused(AssociateRJ(1, 1, 3), f"calling AE title {request.calling!r} is not one of calling_aets")
+    if not access.admits(request.user.user_identity):
+        said = "wrong" if request.user.user_identity else "missing"
+        return Refused(AssociateRJ(1, 1, 1), f"user identity {said}")
+    if not can_carry_data(request.user.max_pdu_length):
+        return Refused(
+            AssociateRJ(1, 1, 1), f"a maximum PDU length of {request.user.max_pdu_length} cannot carry a message"
+        )
+    return None
+
+
+def _context(context: ProposedContext, house: House) -> ContextAnswer:
+    """One proposed context answered. The transfer syntax of a refused one is not significant (PS3.8 9.3.3.2)."""
+    offer = house.offer(context.abstract_syntax)
+    chosen = offer.choose(context.transfer_syntaxes) if offer else None
+    if offer is None:
+        result = Refusal.ABSTRACT_SYNTAX
+    elif chosen is None:
+        result = Refusal.TRANSFER_SYNTAXES
+    else:
+        return ContextAnswer(context.context_id, Refusal.ACCEPTED, chosen)
+    return ContextAnswer(context.context_id, result, next(iter(context.transfer_syntaxes), EXPLICIT_LITTLE))
+
+
+def _role(role: RoleSelection, house: House) -> RoleSelection:
+    """PS3.7 D.3.3.4: 1 accepts what was proposed; nothing is accepted that was not."""
+    offer = house.offer(role.sop_class)
+    return RoleSelection(role.sop_class, role.scu and offer is not None, role.scp and bool(offer and offer.both_roles))
+
+
+def _extended(proposed: tuple[ExtendedNegotiation, ...], house: House) -> Iterator[ExtendedNegotiation]:
+    for item in proposed:
+        offer = house.offer(item.sop_class)
+        if offer and offer.agree:
+            yield ExtendedNegotiation(item.sop_class, offer.agree(item.information))
+
+
+def _identity_response(user: UserInformation) -> bytes | None:
+    """A positive response, only when asked for (PS3.7 D.3.3.7.2); it carries nothing: no ticket is exchanged here."""
+    identity = user.user_identity
+    return b"" if identity and identity.positive_response_requested else None

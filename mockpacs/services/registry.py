@@ -1,0 +1,55 @@
+"""Which service answers which request on which abstract syntax, and on what terms an abstract syntax is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mockpacs.archive import Archive, Model, QueryOptions
+from mockpacs.services import query, storage
+from mockpacs.services.negotiation import Offer, store_unchanged
+from mockpacs.services.query import QueryService
+from mockpacs.services.request import Service, WritingService
+from mockpacs.services.sop_classes import is_storage
+from mockpacs.services.storage import StorageService
+from mockpacs.services.verification import VERIFICATION, VerificationService
+
+# What identifiers can be read and written in. Explicit first: it keeps the VR of private keys.
+_OWN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
+
+
+def _ours(proposed: tuple[str, ...]) -> str | None:
+    return next((uid for uid in _OWN if uid in proposed), None)
+
+
+class Registry:
+    """The services of one server."""
+
+    def __init__(self, archive: Archive, query_options: QueryOptions) -> None:
+        self._storage = StorageService(archive)
+        self._storage_offer = Offer(store_unchanged, both_roles=True, agree=storage.agree)
+        self._services: dict[tuple[str, str], Service] = {(VERIFICATION, "C-ECHO"): VerificationService()}
+        self._offers: dict[str, Offer] = {VERIFICATION: Offer(_ours)}
+        for model in Model:
+            self._services[model.find_uid, "C-FIND"] = QueryService(archive, model, query_options)
+            self._offers[model.find_uid] = Offer(_ours, agree=query.agree)
+
+    @property
+    def storage(self) -> WritingService:
+        """The one service that writes."""
+        return self._storage
+
+    @property
+    def offers(self) -> Mapping[str, Offer]:
+        """The abstract syntaxes that are named; storage is a rule (`sop_classes.is_storage`)."""
+        return self._offers
+
+    def offer(self, abstract_syntax: str) -> Offer | None:
+        """On what terms this abstract syntax is accepted, None when it is not."""
+        found = self._offers.get(abstract_syntax)
+        return found or (self._storage_offer if is_storage(abstract_syntax) else None)
+
+    def find(self, abstract_syntax: str, service: str) -> Service | None:
+        """Who answers this service on a context of this abstract syntax, None when nobody does."""
+        if service == "C-STORE":
+            return self._storage if is_storage(abstract_syntax) else None
+        return self._services.get((abstract_syntax, service))

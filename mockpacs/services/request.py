@@ -1,0 +1,80 @@
+"""What goes into a service and what comes out: values, no sockets, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from mockpacs.archive import Spool
+from mockpacs.wire import AcceptedContext, Command
+
+SUCCESS = 0x0000
+CANCEL = 0xFE00
+PENDING = 0xFF00
+PENDING_WARNING = 0xFF01
+UNRECOGNIZED_OPERATION = 0x0211
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+PROCESSING_FAILURE = 0x0110
+
+
+def never() -> bool:
+    """A request nobody can cancel."""
+    return False
+
+
+@dataclass(slots=True)
+class Request:
+    """One complete DIMSE request. ``data``: a Spool for a C-STORE, the encoded data set for others, or None."""
+
+    command: Command
+    context: AcceptedContext
+    data: Spool | bytes | None = None
+    agreed: Mapping[str, bytes] = field(default_factory=dict)
+    """Service-class application information agreed on by extended negotiation, by SOP class UID (PS3.7 D.3.3.5)."""
+    source_aet: str = ""
+    cancelled: Callable[[], bool] = never
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One response: status, what explains it, and the data set if there is one."""
+
+    status: int
+    data: bytes | None = None
+    comment: str = ""
+    """Error Comment (0000,0902); cut to 64 characters on the wire."""
+    offending: tuple[int, ...] = ()
+    """Offending Element (0000,0901)."""
+    subject: str = ""
+    """What the exchange was about, for the line a person reads; set on the final outcome."""
+
+
+class Lane(Enum):
+    """Where a service may run."""
+
+    LOOP = "loop"
+    """At once, in the event loop: it computes for microseconds and never waits."""
+    WRITER = "writer"
+    """In the one thread that writes the archive, together with what else is waiting there."""
+    READER = "reader"
+    """In a thread of its own, its outcomes taken in batches."""
+
+
+class Service(Protocol):
+    """Something that answers requests of one kind."""
+
+    lane: Lane
+
+    def answer(self, request: Request) -> Iterable[Outcome]:
+        """The responses, the final one last. Never raises for what a peer sent."""
+        ...
+
+
+class WritingService(Service, Protocol):
+    """A service of the writer's lane: it answers all waiting requests in one transaction, each with one outcome."""
+
+    def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
+        """One outcome for each request, in order; what they say has happened when this returns."""
+        ...

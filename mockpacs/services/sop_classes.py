@@ -1,0 +1,23 @@
+"""Which abstract syntaxes are storage: a rule, not a list, so that private and future SOP classes are stored too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DICOM_ROOT: Final = "1.2.840.10008."
+_COMPOSITE_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
+# Storage SOP classes that live elsewhere in the tree (PS3.4 B.5, GG.3).
+_ELSEWHERE: Final = frozenset(
+    f"1.2.840.10008.5.1.4.{end}" for end in ("34.7", "34.10", "38.1", "39.1", "43.1", "44.1", "45.1")
+)
+# Query, retrieve and creation classes that were registered below the storage root (PS3.6 Table A-1).
+_NOT_STORAGE: Final = frozenset(
+    [f"{_COMPOSITE_STORAGE}200.{n}" for n in (4, 5, 6)] + [f"{_COMPOSITE_STORAGE}201.{n}" for n in (2, 3, 4, 5, 6)]
+)
+
+
+def is_storage(sop_class: str) -> bool:
+    """Whether a C-STORE may be expected: the standard's storage classes, and everything private."""
+    if not sop_class.startswith(DICOM_ROOT):
+        return bool(sop_class)
+    return (sop_class.startswith(_COMPOSITE_STORAGE) and sop_class not in _NOT_STORAGE) or sop_class in _ELSEWHERE

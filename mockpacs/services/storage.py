@@ -1,0 +1,62 @@
+"""C-STORE: the Storage service class as SCP (PS3.4 Annex B)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mockpacs.archive import Archive, Spool, Stored
+from mockpacs.services.request import SOP_CLASS_NOT_SUPPORTED, Lane, Outcome, Request
+
+OUT_OF_RESOURCES = 0xA700
+CANNOT_UNDERSTAND = 0xC000
+BIT_PRESERVING = bytes((2, 0, 3, 0, 0, 0))
+"""Level 2 (all attributes kept), signature level 3 (bits preserved), nothing coerced (PS3.4 B.3.1)."""
+
+
+def agree(proposed: bytes) -> bytes:
+    """The answer to Storage extended negotiation: what this archive does, in as many bytes as were asked for."""
+    return BIT_PRESERVING[: max(1, len(proposed))]
+
+
+class StorageService:
+    """Hands complete data sets to the archive and says what became of them."""
+
+    lane = Lane.WRITER
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def answer(self, request: Request) -> Iterable[Outcome]:
+        """The one outcome of one request."""
+        return self.answer_all([request])
+
+    def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
+        """One outcome each. Success and warnings mean: under its final name on disk and committed to the index."""
+        refusals = [_refusal(request) for request in requests]
+        kept: list[Spool] = []
+        for request, refusal in zip(requests, refusals, strict=True):
+            if isinstance(request.data, Spool):
+                if refusal:
+                    request.data.discard()
+                else:
+                    kept.append(request.data)
+        stored = iter(self._archive.store(kept))
+        return [refusal or _outcome(request, next(stored)) for request, refusal in zip(requests, refusals, strict=True)]
+
+
+def _refusal(request: Request) -> Outcome | None:
+    """What can be refused before the archive is asked."""
+    command, context = request.command, request.context
+    subject = command.affected_sop_instance or ""
+    if not isinstance(request.data, Spool):
+        return Outcome(CANNOT_UNDERSTAND, comment="No data set came with the request", subject=subject)
+    if command.affected_sop_class != context.abstract_syntax:
+        comment = "Affected SOP Class is not the one of the presentation context"
+        return Outcome(SOP_CLASS_NOT_SUPPORTED, comment=comment, subject=subject)
+    return None
+
+
+def _outcome(request: Request, stored: Stored) -> Outcome:
+    instance = request.command.affected_sop_instance or ""
+    subject = f"{stored.modality or '?'} {instance if len(instance) <= 20 else instance[:17] + '...'}"
+    return Outcome(stored.status, comment=stored.comment, offending=tuple(stored.offending), subject=subject)

@@ -1,0 +1,84 @@
+"""Records as text: one line for a terminal, one mapping for JSON. Peer text is made harmless here and nowhere else."""
+
+from __future__ import annotations
+
+import time
+
+from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.wire.text import printable
+
+
+def line(record: Record) -> str:
+    """One line, without colour and without a line break."""
+    match record:
+        case Exchange():
+            return _exchange_line(record)
+        case Notice():
+            number = f"{record.peer.number:<4} " if record.peer else "     "
+            who = f"{printable(record.peer.calling or record.peer.address, 24):<21}" if record.peer else ""
+            return f"{clock(record.when)}  {number}{who}{printable(record.text)}".rstrip()
+
+
+def as_json(record: Record) -> dict[str, object]:
+    """A mapping for one line of JSON; durations are in milliseconds, times in ISO 8601 with offset."""
+    peer = record.peer
+    about: dict[str, object] = {}
+    if peer:
+        about = {"association": peer.number, "peer": peer.address, "calling": peer.calling, "called": peer.called}
+    match record:
+        case Exchange():
+            return {
+                "event": "exchange",
+                "time": iso_time(record.started),
+                **about,
+                "exchange": record.number,
+                "service": record.service,
+                "status": None if record.status is None else f"{record.status:04X}",
+                "status_name": record.status_name,
+                "subject": record.subject,
+                "comment": record.comment,
+                "milliseconds": round(record.seconds * 1000, 3),
+                "bytes": record.size,
+                "responses": record.responses,
+            }
+        case Notice():
+            return {"event": record.kind, "time": iso_time(record.when), **about, "text": record.text}
+
+
+def size(count: int) -> str:
+    """Bytes for a person: 524 kB, 1.2 MB."""
+    if count < 1000:
+        return f"{count} B"
+    for unit, one in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < one * 1000:
+            return f"{count / one:.0f} {unit}" if count >= one * 10 else f"{count / one:.1f} {unit}"
+    return f"{count / 1e12:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """A duration for a person: 0.4 ms, 12 ms, 3.2 s."""
+    if seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
+def clock(when: float) -> str:
+    """Local time of day with milliseconds."""
+    return time.strftime("%H:%M:%S", time.localtime(when)) + f".{int(when * 1000) % 1000:03d}"
+
+
+def iso_time(when: float) -> str:
+    """Local time with offset, ISO 8601, milliseconds."""
+    local = time.localtime(when)
+    zone = time.strftime("%z", local)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local) + f".{int(when * 1000) % 1000:03d}{zone[:3]}:{zone[3:]}"
+
+
+def _exchange_line(exchange: Exchange) -> str:
+    number = f"{exchange.peer.number}.{exchange.number}"
+    calling = printable(exchange.peer.calling, 16)
+    subject = printable(exchange.subject, 120)
+    if exchange.comment:
+        subject = f"{subject}  {printable(exchange.comment, 64)}".lstrip()
+    head = f"{clock(exchange.started)}  {number:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
+    return f"{head}{subject:<39} {duration(exchange.seconds):>7}"
