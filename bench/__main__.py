@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import report, rows_big, rows_find, rows_network, rows_start, rows_store
 from bench.measure import Result, Row, Scale, run, say
+from bench.peers import MOCKPACS
 from bench.servers import end_tidily_on_sigterm
 
 ROWS: tuple[Row, ...] = (
@@ -62,8 +63,8 @@ def _expected_minutes(rows: list[Row], scale: Scale, runs: int | None) -> str:
 
 
 def _exit_status(results: list[Result]) -> int:
-    """1 when a measurement failed, or a peer is missing that MOCKPACS_REQUIRE_TOOLS says must be there."""
-    failed = any(result.failed for result in results)
+    """1 when mockpacs failed, or a peer is missing that MOCKPACS_REQUIRE_TOOLS says must be there."""
+    failed = any(MOCKPACS.name in result.failed for result in results)
     absent = {reason for result in results for reason in result.absent.values() if reason.startswith("not installed")}
     if absent and os.environ.get("MOCKPACS_REQUIRE_TOOLS") == "1":
         say(f"MOCKPACS_REQUIRE_TOOLS=1 and {'; '.join(sorted(absent))}")

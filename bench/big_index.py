@@ -1,4 +1,4 @@
-"""`python -m bench.big_index DIRECTORY STUDIES`: a mockpacs storage directory whose index has many studies, and no files.
+"""`python -m bench.big_index DIRECTORY STUDIES`: a storage directory whose index has many studies, and no files.
 
 The rows are written by the archive's own writer, so the index has exactly the shape that storing would give it.
 """

@@ -1,5 +1,6 @@
 """Generated, seeded CT instances, the same bytes on every machine; kept in bench/data/ between runs."""
 
+import hashlib
 import random
 import shutil
 from dataclasses import dataclass
@@ -22,10 +23,6 @@ class Series:
     studies: int
     rows: int
     columns: int
-
-    @property
-    def directory(self) -> Path:
-        return DATA / self.name
 
 
 SMALL = Series("small", instances=1000, studies=10, rows=64, columns=80)  # 12 kB, 2 of them header
@@ -204,7 +201,7 @@ def _branch(series: Series) -> int:
 def files(series: Series, limit: int | None = None) -> Path:
     """A directory with the first `limit` instances of `series` as files, written if they are not there yet."""
     count = min(limit or series.instances, series.instances)
-    directory = DATA / f"{series.name}-{count}"
+    directory = DATA / f"{_stem(series)}-{count}"
     _write(series, directory, range(count))
     return directory
 
@@ -212,10 +209,16 @@ def files(series: Series, limit: int | None = None) -> Path:
 def shares(series: Series, parts: int, limit: int | None = None) -> list[Path]:
     """The same, dealt into `parts` directories: one for each client that sends in parallel."""
     count = min(limit or series.instances, series.instances)
-    directories = [DATA / f"{series.name}-{count}-share-{part + 1}-of-{parts}" for part in range(parts)]
+    directories = [DATA / f"{_stem(series)}-{count}-share-{part + 1}-of-{parts}" for part in range(parts)]
     for part, directory in enumerate(directories):
         _write(series, directory, range(part, count, parts))
     return directories
+
+
+@cache
+def _stem(series: Series) -> str:
+    """A name that changes with the bytes: files that an older version wrote are not taken for these."""
+    return f"{series.name}-{hashlib.sha256(instance(series, 0).data_set).hexdigest()[:8]}"
 
 
 def _write(series: Series, directory: Path, numbers: range) -> None:

@@ -1,4 +1,4 @@
-"""What a row of the table is, and how it is run: the servers take turns, so that drift of the machine hits all alike."""
+"""What a row of the table is, and how it is run: the servers take turns, so that drift hits all alike."""
 
 import contextlib
 import statistics
@@ -11,7 +11,8 @@ from shutil import which
 from typing import TypeAlias
 
 from bench.clients import BenchError
-from bench.servers import MOCKPACS, Peer
+from bench.peers import MOCKPACS
+from bench.servers import Peer
 
 Sample: TypeAlias = Callable[[], dict[str, float]]  # one run: metric name -> value
 Medians: TypeAlias = Mapping[str, float]  # peer name -> median

@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.measure import Medians, Metric, Result, Target
-from bench.servers import ALL, MOCKPACS, ORTHANC, STORESCP, Peer
+from bench.peers import ALL, MOCKPACS, ORTHANC, STORESCP
+from bench.servers import Peer
 
 RATIOS = (ORTHANC, STORESCP)
 DECIMALS = {"s": 3, "ms": 3, "MiB": 3, "%": 2, "": 1}
@@ -94,7 +95,8 @@ def document(results: Sequence[Result], seconds: float) -> str:
             "",
             machine(),
             "",
-            "Medians. Less is better everywhere; `x Orthanc` is how many times faster mockpacs is.",
+            "Medians of 5 runs, of 3 for pynetdicom's servers, or as the notes say. Less is better; `x Orthanc` is how many times "
+            "faster mockpacs is.",
             "",
             table(results),
             "",

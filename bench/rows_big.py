@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from shutil import disk_usage
 
 from bench import process
@@ -18,7 +19,8 @@ from bench.encoding import (
     uid,
 )
 from bench.measure import Metric, Row, Sample, Scale, at_most
-from bench.servers import MOCKPACS, ORTHANC, STORESCP, Peer, Server, running
+from bench.peers import MOCKPACS, ORTHANC, STORESCP
+from bench.servers import Peer, Server, running
 
 FRAME_EDGE = 16384
 FRAMES = 8
@@ -100,8 +102,8 @@ def _check_room(peer: Peer, frames: int) -> None:
 
 
 def _available_memory() -> int:
-    with open("/proc/meminfo") as lines:  # noqa: PTH123
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
 
 
 def _check_size(server: Server, frames: int) -> None:

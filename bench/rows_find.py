@@ -15,7 +15,8 @@ from bench.clients import Association, BenchError, findscu, run_tool, storescu
 from bench.data import DATA, STUDIES, files
 from bench.encoding import STUDY_ROOT_FIND, element
 from bench.measure import Metric, Row, Sample, Scale, at_most, of_time
-from bench.servers import DCMQRSCP, MOCKPACS, ORTHANC, QRSCP, ROOT, Peer, running
+from bench.peers import DCMQRSCP, MOCKPACS, ORTHANC, QRSCP
+from bench.servers import ROOT, Peer, running
 from bench.synthetic import STUDIES_PER_PATIENT, Study, study
 
 MANY = 100_000
@@ -159,7 +160,7 @@ ROWS = (
         ],
         [MOCKPACS, ORTHANC, QRSCP],
         _all_studies,
-        expected_seconds=60,
+        expected_seconds=45,
         needs=["storescu", "findscu"],
     ),
     Row(
@@ -170,7 +171,7 @@ ROWS = (
         ],
         [MOCKPACS, ORTHANC, DCMQRSCP],
         _few_studies,
-        expected_seconds=20,
+        expected_seconds=10,
         needs=["storescu", "findscu"],
         note="As many studies as dcmqrscp can hold, whose index ends at 500.",
     ),

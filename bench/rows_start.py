@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from bench.clients import BenchError
 from bench.measure import Metric, Row, Sample, Scale, at_most
-from bench.servers import ALL, MOCKPACS, ROOT, Peer, running
+from bench.peers import ALL, MOCKPACS
+from bench.servers import ROOT, Peer, running
 
 STARTS_IN_PROCESS = 20
 
@@ -49,7 +50,7 @@ ROWS = (
         ],
         ALL,
         _process,
-        expected_seconds=30,
+        expected_seconds=25,
         runs=9,
     ),
     Row(
@@ -60,7 +61,7 @@ ROWS = (
         ],
         [MOCKPACS],
         _in_process,
-        expected_seconds=10,
+        expected_seconds=8,
         note=f"Each run: a new process, warmed up, the median of {STARTS_IN_PROCESS}.",
     ),
 )

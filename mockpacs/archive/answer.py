@@ -1,4 +1,4 @@
-"""Encoding the answers to a query: what was asked, what always belongs into an answer, in ascending order (PS3.4 C.4.1.1.3.2).
+"""Encoding the answers to a query: what was asked and what always belongs into an answer (PS3.4 C.4.1.1.3.2).
 
 The shape is decided once per query, each row only fills it: with ten ASCII values a match costs a few microseconds.
 """
@@ -12,7 +12,7 @@ from typing import Final
 from mockpacs.archive import values
 from mockpacs.archive.columns import COLUMNS
 from mockpacs.archive.fields import Field, Raw, Text, bounded_element, encode
-from mockpacs.archive.headers import Header, field
+from mockpacs.archive.header_keys import Header, field
 from mockpacs.archive.identifier import Key
 from mockpacs.archive.matching import Rules
 from mockpacs.archive.selection import Row
@@ -26,8 +26,9 @@ _LONGEST_SHORT: Final = 0xFFFE
 class Answer:
     """The shape of the answers to one query; called with a row (and a header, where keys need one) it gives a data set.
 
-    ``columns`` says at which place of the row the value of a tag is; ``fixed`` are elements that are the same in every answer;
-    ``stored`` are the keys to be answered from the header. ``character_sets`` gives those to try for text beyond ASCII.
+    ``columns`` says at which place of the row the value of a tag is; ``fixed`` are elements that are the same in every
+    answer; ``stored`` are the keys to be answered from the header; ``character_sets`` gives those to try for text that
+    is not ASCII.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Answer:
         if header is None and not extra:
             try:
                 encoded = self._fill(row)
-            except (UnicodeEncodeError, ValueError):  # not ASCII, or too long for its VR: the long way knows what to do
+            except ValueError:  # not ASCII (UnicodeEncodeError), or too long for its VR: the long way knows what to do
                 encoded = self._compose(row, None, ())
         else:
             encoded = self._compose(row, header, extra)
@@ -88,7 +89,7 @@ def empty_element(tag: int, encoding: Encoding) -> bytes:
 
 
 def writer(tag: int, vr: str, encoding: Encoding) -> Writer:
-    """A function that encodes one value of a column; raises ValueError or UnicodeEncodeError for what is not plain ASCII."""
+    """A function that encodes one value of a column; it raises ValueError when the value is too long or not ASCII."""
     if values.is_numeric(vr):
         return lambda text: bounded_element(tag, vr, values.write_numbers(text.split("\\"), vr, encoding), encoding)
     head = encode_element(tag, vr, b"", encoding)

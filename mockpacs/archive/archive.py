@@ -78,7 +78,7 @@ class Archive:
         """Store several instances in one transaction; the answers are in the order of the batch.
 
         On return every instance whose answer is a Success or a Warning is on disk under its final name and in the
-        index. What the disk refuses is answered with A700, not raised. The spools are used up, whatever the answers are.
+        index. What the disk refuses is answered with A700, not raised. The spools are used up by all of this.
         """
         self._refuse_read_only()
         return self._writer.store(batch)

@@ -1,8 +1,8 @@
 """Which attribute lives at which level of the information model, and where its value comes from.
 
-A key is answered from the index, or from the header of a stored file. An attribute the index has no column for belongs to
-the level that the modules of PS3.3 give it; entities above IMAGE then speak through their first instance. Nothing here
-touches the index or a file.
+A key is answered from the index, or from the header of a stored file. An attribute the index has no column for belongs
+to the level that the modules of PS3.3 give it; entities above IMAGE then speak through their first instance. Nothing
+here touches the index or a file.
 """
 
 from __future__ import annotations

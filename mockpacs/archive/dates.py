@@ -1,7 +1,7 @@
-"""Dates, times and date-times by their meaning: what instants a DA, TM or DT value stands for. Never raises on peer text.
+"""Dates, times and date-times by their meaning: what a DA, TM or DT value stands for. Never raises on peer text.
 
-Everything is counted in microseconds, so that ``2230`` and ``223000`` are the same time (PS3.4 C.2.2.2.1) and a value of
-partial precision is a span: ``09`` begins at 9:00:00 and ends at 9:59:59.999999 (PS3.5 6.2, TM and DT).
+Everything is counted in microseconds, so that ``2230`` and ``223000`` are the same time (PS3.4 C.2.2.2.1) and a value
+of partial precision is a span: ``09`` begins at 9:00:00 and ends at 9:59:59.999999 (PS3.5 6.2, TM and DT).
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def day(text: str) -> Span | None:
     found = _DATE.fullmatch(text)
     if not found:
         return None
-    year, month, number = (
-        int(part or 0) for part in (found[1] or found[4], found[2] or found[5], found[3] or found[6])
-    )
+    parts = found.groups()[:3] if found[1] else found.groups()[3:]
+    year, month, number = (int(part or 0) for part in parts)
     try:
         first = date(year, month or 1, number or 1).toordinal()
         last = date(year, month or 12, number or calendar.monthrange(year, month or 12)[1]).toordinal()
@@ -50,7 +49,7 @@ def day(text: str) -> Span | None:
 
 
 def time(text: str) -> Span | None:
-    """The span of a TM value in microseconds since midnight; None when it is no time. ``HH:MM:SS`` is ACR-NEMA's form."""
+    """The span of a TM value in microseconds since midnight; None when it is no time. ACR-NEMA wrote ``HH:MM:SS``."""
     found = _TIME.fullmatch(text)
     if not found or int(found[1]) > 23:
         return None

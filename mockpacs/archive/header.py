@@ -34,6 +34,8 @@ _VR: Final = {at.tag: at.vr for at in INDEXED} | {SPECIFIC_CHARACTER_SET: "CS"}
 _SEQUENCE_END: Final = {True: b"\xfe\xff\xdd\xe0" + bytes(4), False: b"\xff\xfe\xe0\xdd" + bytes(4)}
 _PIXEL_DATA: Final = {True: b"\xe0\x7f\x10\x00", False: b"\x7f\xe0\x00\x10"}
 _LENGTH: Final = {True: struct.Struct("<L"), False: struct.Struct(">L")}
+_PLAIN: Final = frozenset(("AE", "AS", "CS", "DA", "DS", "IS", "LO", "PN", "SH", "TM", "UI"))
+_ESCAPE: Final = "\x1b"
 _US: Final = {True: "<%dH", False: ">%dH"}
 
 
@@ -60,6 +62,17 @@ class Reading:
         return [None if (element := get(tag)) is None else text(element, vr) for tag, vr in _BY_LEVEL[level]]
 
     def _text(self, element: Element, vr: str) -> str | None:
+        if vr in _PLAIN and len(element.value) <= _LONGEST_VALUE and element.vr != "SQ":
+            # One short ASCII value, as nearly all are: this saved 20 us per instance.
+            try:
+                text = str(element.value, "ascii")
+            except UnicodeDecodeError:
+                text = _ESCAPE
+            if "\\" not in text and _ESCAPE not in text:
+                return text.strip(" \0")
+        return self._unusual_text(element, vr)
+
+    def _unusual_text(self, element: Element, vr: str) -> str | None:
         raw = bytes(element.value[:_LONGEST_VALUE])
         if vr == "US" and element.vr not in ("IS", "DS"):
             count = len(raw) // 2

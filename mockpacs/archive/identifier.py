@@ -1,4 +1,4 @@
-"""Reading the identifier of a query: its level, its keys, and whether the model allows them (PS3.4 C.4.1). Reads no index."""
+"""Reading the identifier of a query: its level, its keys, whether the model allows them (PS3.4 C.4.1)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ DEEPEST_SEQUENCE: Final = 16
 UNABLE_TO_PROCESS: Final = 0xC000
 DOES_NOT_MATCH: Final = 0xA900
 
+MOST_VALUES: Final = 100
+"""Values of a key that have to be tested one by one; what is looked up (UIDs, text without wild cards) is not counted."""
+
+_NESTED_CONTROL: Final = frozenset((SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET))
 _EVERYTHING: Final = 0x1_0000_0000
 _ITEMS_AND_PADDING: Final = 0xFFFC0000
 _FIRST_DATA_GROUP: Final = 0x00080000
@@ -44,7 +48,12 @@ class Key:
         """Whether it matches everything (C.2.2.2.3): nothing in it, or only universal keys in its item (C.2.2.2.6)."""
         if self.vr == "SQ":
             return all(key.is_universal for item in self.items for key in item)
-        return matching.is_universal(self.values)
+        return self.is_creator or matching.is_universal(self.values)
+
+    @property
+    def is_creator(self) -> bool:
+        """Whether it is a private creator with a value: it says whose the other keys are, and is no key itself."""
+        return _is_creator(self.tag) and bool(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +70,9 @@ class Identifier:
 def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) -> Identifier:
     """Read and check an identifier.
 
-    Raises IdentifierError: C000 when the bytes are unreadable; A900 with the offending element when the level is missing or
-    not one of the model, when a unique key above the level has no single value (C.4.1.3.1.1; ``relational`` lifts that), or
-    when a sequence has several items or is nested too deeply.
+    Raises IdentifierError: C000 when the bytes are unreadable; A900 with the offending element when the level is
+    missing or not one of the model, when a unique key above the level has no single value (C.4.1.3.1.1; ``relational``
+    lifts that), or when a sequence has several items or is nested too deeply.
     """
     header = scan(data, encoding, stop=_EVERYTHING)
     if not header.complete:
@@ -79,9 +88,9 @@ def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) ->
 
 
 def describe(data: bytes, encoding: Encoding, limit: int = 200) -> str:
-    """An identifier in one line for the log, ``STUDY PatientName=DOE* StudyDate=2020-``: the level and the keys with a value.
+    """An identifier in one line for the log: ``STUDY PatientName=DOE* StudyDate=2020-``.
 
-    Never raises; at most ``limit`` characters, control characters made visible.
+    Only keys that have something to match. Never raises; at most ``limit`` characters, control characters made visible.
     """
     header = scan(data, encoding, stop=_EVERYTHING)
     encoding = EXPLICIT_LITTLE if encoding.deflated else encoding
@@ -140,7 +149,9 @@ def _keys(
     return tuple(
         _key(elements[tag], encoding, character_set, path, creators.get(tag >> 16 << 16 | tag >> 8 & 0xFF, ""))
         for tag in sorted(elements)
-        if _FIRST_DATA_GROUP <= tag < _ITEMS_AND_PADDING and tag & 0xFFFF and (path or tag not in CONTROL)
+        if _FIRST_DATA_GROUP <= tag < _ITEMS_AND_PADDING
+        and tag & 0xFFFF
+        and tag not in (_NESTED_CONTROL if path else CONTROL)
     )
 
 
@@ -149,15 +160,25 @@ def _key(element: Element, encoding: Encoding, character_set: str, path: tuple[i
     vr = key_vr(element, indexed=not path)
     if vr != "SQ":
         raw = b"" if vr in values.BULK else element.value
-        return Key(tag, vr, values.read(raw, vr, encoding, character_set), creator=creator)
+        found = values.read(raw, vr, encoding, character_set)
+        if matching.tested_one_by_one(vr, found) > MOST_VALUES:
+            raise IdentifierError(f"{name_of(tag)} has more than {MOST_VALUES} values to match", offending=(tag,))
+        return Key(tag, vr, found, creator=creator)
     path = (*path, tag)
     if len(path) > DEEPEST_SEQUENCE:
         raise IdentifierError(f"Sequences nested deeper than {DEEPEST_SEQUENCE} are not read", offending=path[:1])
-    found = items(element, encoding)
-    if len(found) > 1:  # PS3.4 C.2.2.2.6: exactly one
-        raise IdentifierError(f"{name_of(tag)} has {len(found)} items, a key has one", offending=path[:1])
+    found_items = items(element, encoding)
+    if len(found_items) > 1:  # PS3.4 C.2.2.2.6: exactly one
+        raise IdentifierError(f"{name_of(tag)} has {len(found_items)} items, a key has one", offending=path[:1])
     nested = inside(element, encoding)
-    return Key(tag, vr, items=tuple(_keys(item, nested, character_set, path) for item in found), creator=creator)
+    return Key(
+        tag,
+        vr,
+        items=tuple(
+            _keys(item, nested, _text(item, SPECIFIC_CHARACTER_SET) or character_set, path) for item in found_items
+        ),
+        creator=creator,
+    )
 
 
 def key_vr(element: Element, *, indexed: bool) -> str:

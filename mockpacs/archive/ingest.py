@@ -15,23 +15,19 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mockpacs.archive.database import Index
-from mockpacs.archive.header import SOP_CLASS_UID, SOP_INSTANCE_UID, Reading, read_spool
-from mockpacs.archive.options import ArchiveOptions, OnDuplicate, Reaction
+from mockpacs.archive.header import Reading, read_spool
+from mockpacs.archive.options import ArchiveOptions, OnDuplicate
 from mockpacs.archive.rows import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, Kept, Rows, StoredFile
 from mockpacs.archive.spool import Spool
 from mockpacs.archive.store import Files, place
+from mockpacs.archive.verdict import CANNOT_UNDERSTAND, COMMENT_AT_MOST, DOES_NOT_MATCH, Verdict, judge
 
-SUCCESS: Final = 0x0000
 DUPLICATE_SOP_INSTANCE: Final = 0x0111
 INVALID_SOP_INSTANCE: Final = 0x0117
 OUT_OF_RESOURCES: Final = 0xA700
-DOES_NOT_MATCH: Final = 0xA900
-DOES_NOT_MATCH_WARNING: Final = 0xB007
-CANNOT_UNDERSTAND: Final = 0xC000
 
 AFFECTED_SOP_INSTANCE_UID: Final = 0x00001000
 _MODALITY: Final = 0x00080060
-_COMMENT_AT_MOST: Final = 64  # (0000,0902) is an LO
 _UID: Final = re.compile(r"(?=.*[0-9])[0-9.]{1,64}")  # leading zeros and empty components occur, and harm nobody
 _GENERATION: Final = re.compile(r"\+([0-9]+)\.dcm\Z")
 
@@ -59,7 +55,11 @@ class _Examined:
 
     spool: Spool
     reading: Reading
-    answer: Stored
+    verdict: Verdict
+
+    def stored(self, path: str, *, changed: bool) -> Stored:
+        """The answer once the instance is in the archive."""
+        return Stored(*self.verdict, self.reading.value(_MODALITY) or "", self.spool.size, path, changed)
 
 
 @dataclass(slots=True)
@@ -92,9 +92,10 @@ class Writer:
             answer = self._refused_unread(spool)
             if answer is None:
                 reading = read_spool(spool)
-                answer = judge(spool, reading, self._options)
-                if answer.status not in (DOES_NOT_MATCH, CANNOT_UNDERSTAND):
-                    return _Examined(spool, reading, answer)
+                verdict = judge(spool.meta, reading, self._options)
+                if verdict.status not in (DOES_NOT_MATCH, CANNOT_UNDERSTAND):
+                    return _Examined(spool, reading, verdict)
+                answer = Stored(*verdict, reading.value(_MODALITY) or "", spool.size)
         except OSError as refused:
             answer = _out_of_resources(spool, refused)
         _discard(spool)
@@ -152,9 +153,9 @@ class Writer:
         if kept is not None:
             same = _holds(self._files, kept, spool)
             if same is True:
-                return replace(each.answer, path=kept.path)
+                return each.stored(kept.path, changed=False)
             if same is False and self._options.on_duplicate is not OnDuplicate.REPLACE:
-                return self._duplicate(each.answer, kept)
+                return self._duplicate(each, kept)
             self.rows.drop(connection, kept.id)
             attempt.replaced.append(kept.path)
             again = _GENERATION.search(kept.path)
@@ -169,45 +170,16 @@ class Writer:
         attempt.kept.append((spool, path))
         file = StoredFile(path, size, len(spool.head), time.time())
         self.rows.add(connection, reading, spool.meta, file)
-        return replace(each.answer, path=path, changed=True)
+        return each.stored(path, changed=True)
 
-    def _duplicate(self, answer: Stored, kept: Kept) -> Stored:
+    def _duplicate(self, each: _Examined, kept: Kept) -> Stored:
+        answer = each.stored(kept.path, changed=False)
         if self._options.on_duplicate is OnDuplicate.REFUSE:
             comment = "An instance of this UID is stored with other bytes"
-            return replace(answer, status=DUPLICATE_SOP_INSTANCE, comment=comment, path="")
+            return replace(answer, status=DUPLICATE_SOP_INSTANCE, comment=comment, offending=(), path="")
         comment = "Kept the instance of this UID that was stored before"
         status = self._options.duplicate_status
-        return replace(answer, status=status, comment=comment if status else "", path=kept.path)
-
-
-def judge(spool: Spool, reading: Reading, options: ArchiveOptions) -> Stored:
-    """The status a data set deserves by what it says about itself."""
-    answer = Stored(SUCCESS, modality=reading.value(_MODALITY) or "", size=spool.size)
-    if reading.problem:
-        if options.unreadable is Reaction.ACCEPT:
-            return answer
-        refuse = options.unreadable is Reaction.REFUSE
-        status = CANNOT_UNDERSTAND if refuse else DOES_NOT_MATCH_WARNING
-        return replace(answer, status=status, comment=f"Unreadable: {reading.problem}"[:_COMMENT_AT_MOST])
-    if options.mismatch is Reaction.ACCEPT:
-        return answer
-    complaint = _complaint(spool, reading)
-    if complaint is None:
-        return answer
-    status = DOES_NOT_MATCH if options.mismatch is Reaction.REFUSE else DOES_NOT_MATCH_WARNING
-    return replace(answer, status=status, comment=complaint[0], offending=(complaint[1],))
-
-
-def _complaint(spool: Spool, reading: Reading) -> tuple[str, int] | None:
-    if reading.value(SOP_INSTANCE_UID) != spool.meta.sop_instance:
-        return "SOP Instance UID of data set and command differ", SOP_INSTANCE_UID
-    if reading.value(SOP_CLASS_UID) != spool.meta.sop_class:
-        return "SOP Class UID of data set and command differ", SOP_CLASS_UID
-    if not reading.value(STUDY_INSTANCE_UID):
-        return "The data set has no Study Instance UID", STUDY_INSTANCE_UID
-    if not reading.value(SERIES_INSTANCE_UID):
-        return "The data set has no Series Instance UID", SERIES_INSTANCE_UID
-    return None
+        return replace(answer, status=status, comment=comment if status else "", offending=())
 
 
 def _holds(files: Files, kept: Kept, spool: Spool) -> bool | None:
@@ -229,7 +201,7 @@ def _failed(spool: Spool, refused: Exception) -> Stored:
 
 def _out_of_resources(spool: Spool, refused: Exception) -> Stored:
     reason = refused.strerror if isinstance(refused, OSError) else str(refused)
-    return Stored(OUT_OF_RESOURCES, f"Out of resources: {reason}"[:_COMMENT_AT_MOST], size=spool.size)
+    return Stored(OUT_OF_RESOURCES, f"Out of resources: {reason}"[:COMMENT_AT_MOST], size=spool.size)
 
 
 def _discard(spool: Spool) -> None:

@@ -1,4 +1,4 @@
-"""Attribute matching, PS3.4 C.2.2.2: from a key to a predicate over the values an entity has. Pure; knows no index, no file."""
+"""Attribute matching, PS3.4 C.2.2.2: from a key to a predicate over the values an entity has. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mockpacs.archive import dates, names, ranges, wildcards
 Values = tuple[str, ...]
 Predicate = Callable[[Values], bool]
 
-WILDCARD_VRS: Final = frozenset("AE CS LO LT PN SH ST UC UN UR UT".split())
+WILDCARD_VRS: Final = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UN", "UR", "UT"))
 """VRs that know wild cards (C.2.2.2.4); UN because an unknown key is read as text."""
 
-MULTIPLE_VALUE_VRS: Final = frozenset("AE AS AT CS LO PN SH UC".split())
+MULTIPLE_VALUE_VRS: Final = frozenset(("AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"))
 """VRs for which several values in a key mean AND once that was negotiated (C.2.2.2.8)."""
 
 _RANGE_VRS: Final = frozenset(("DA", "TM", "DT"))
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d{1,4})?", re.ASCII)
-_NUMBER_VRS: Final = frozenset("IS DS US SS UL SL UV SV FL FD".split())
+_NUMBER_VRS: Final = frozenset(("IS", "DS", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the two sides agreed on, and what the standard leaves to the archive.
 
-    ``unknown_matches``: an entity without a value matches every key (C.2.2.1.2). ``default_offset``: microseconds ahead of UTC
-    of a DT value that does not say it.
+    ``unknown_matches``: an entity without a value matches every key (C.2.2.1.2). ``default_offset``: microseconds ahead
+    of UTC of a DT value that does not say it.
     """
 
     empty_value: bool = False
@@ -40,7 +40,7 @@ class Rules:
 
 
 def is_universal(values: Values) -> bool:
-    """Universal matching (C.2.2.2.3): nothing but empty values, or a lone ``*`` (C.2.2.2.4), which clients send for any VR."""
+    """Universal matching (C.2.2.2.3): only empty values, or a lone ``*`` (C.2.2.2.4), which clients send for any VR."""
     return not any(values) or values == ("*",)
 
 
@@ -63,7 +63,7 @@ def predicate(vr: str, key: Values, rules: Rules) -> Predicate | None:
     wanted = tuple(value for value in key if value)
     every = rules.multiple_value and len(wanted) > 1 and vr in MULTIPLE_VALUE_VRS
     unknown = rules.unknown_matches
-    if vr in ("UI", "AS", "AT") and not every:
+    if not every and not tested_one_by_one(vr, wanted):
         members = frozenset(wanted)
         return lambda stored: not members.isdisjoint(stored) if any(stored) else unknown
     tests = [one_value(vr, value, rules) for value in wanted]
@@ -78,6 +78,13 @@ def predicate(vr: str, key: Values, rules: Rules) -> Predicate | None:
         return quantifier(any(map(test, filter(None, stored))) for test in tests)
 
     return several
+
+
+def tested_one_by_one(vr: str, key: Values) -> int:
+    """How many values of a key cannot simply be looked up among the values of an entity."""
+    if vr == "PN" or vr in _RANGE_VRS or vr in _NUMBER_VRS:
+        return len(key)
+    return sum(map(wildcards.has_wildcard, key)) if vr in WILDCARD_VRS else 0
 
 
 def one_value(vr: str, key: str, rules: Rules) -> Callable[[str], bool]:

@@ -1,4 +1,4 @@
-"""Person names as they are compared: padding, trailing carets and missing groups do not make a different name (PS3.5 6.2.1)."""
+"""Person names as they are compared: trailing carets and missing groups make no different name (PS3.5 6.2.1)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def groups(name: str, *, case_sensitive: bool = False) -> list[str]:
 def predicate(key: str, *, case_sensitive: bool = False) -> Callable[[str], bool]:
     """A predicate for one name key, with or without wild cards (PS3.4 C.2.2.2.1.1 and C.2.2.2.4).
 
-    A key with several groups is compared group by group, an empty group in the key is universal. A key with one group may
-    match any group of the name, so that ideographic text finds the name too; text of the default repertoire is looked for in
-    the alphabetic group, where PS3.5 6.2.1.2 puts it (or, when that is empty, in the others).
+    A key with several groups is compared group by group, an empty group in the key is universal. A key with one group
+    may match any group of the name, so that ideographic text finds the name too; text of the default repertoire is
+    looked for in the alphabetic group, where PS3.5 6.2.1.2 puts it (or, when that is empty, in the others).
     """
     wanted = groups(key, case_sensitive=case_sensitive)
     compiled = [_group_predicate(group) for group in wanted]

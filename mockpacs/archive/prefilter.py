@@ -1,7 +1,7 @@
 """Narrowing a query in SQL: from a key to a condition that no matching row fails, though others may pass it.
 
-The predicates of ``matching`` decide; a condition only has to be cheap, use an index where there is one, and never lose a
-match. Values are always parameters, never part of the SQL text.
+The predicates of ``matching`` decide; a condition only has to be cheap, use an index where there is one, and never
+lose a match. Values are always parameters, never part of the SQL text.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Condition(NamedTuple):
 def condition(key: Key, rules: Rules, *, shifted: bool = False) -> Condition | None:
     """The condition of a key that is answered from the index; None when SQL cannot help.
 
-    ``shifted``: dates and times are compared in another timezone than they are stored in, so nothing is said about them.
+    ``shifted``: dates and times are compared in another timezone than they are stored in, so nothing is said of them.
     """
     column = COLUMNS[key.tag]
     if matching.is_universal(key.values) or (shifted and column.vr in ("DA", "TM", "DT")):

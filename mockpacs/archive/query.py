@@ -1,4 +1,4 @@
-"""Answering a query: an identifier, a level and a model give matches, one per entity, while they are asked for (PS3.4 C.4.1)."""
+"""Answering a query: an identifier and a model give matches, one per entity, as they are asked for (PS3.4 C.4.1)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from mockpacs.archive import attributes, dates, headers, matching, moments, selection, values
+from mockpacs.archive import attributes, dates, header_keys, matching, moments, selection, values
 from mockpacs.archive.answer import Answer
 from mockpacs.archive.attributes import Source
 from mockpacs.archive.columns import COLUMNS, TABLE, Column
 from mockpacs.archive.fields import Field, Text
-from mockpacs.archive.headers import Header
+from mockpacs.archive.header_keys import Header
 from mockpacs.archive.identifier import Identifier, parse
 from mockpacs.archive.index import Level
 from mockpacs.archive.matching import Rules
@@ -36,8 +36,9 @@ class Files(Protocol):
 class QueryOptions:
     """How a query is answered: the first five are what extended negotiation agreed on (PS3.4 C.5.1.1.1).
 
-    ``unknown_values``: "no-match", or "match" for the letter of C.2.2.1.2. ``person_name_case``: "insensitive" or "sensitive".
-    ``retrieve_aet`` is returned as Retrieve AE Title. After ``max_results`` matches (0: no limit) the answer ends with A700.
+    ``unknown_values``: "no-match", or "match" for the letter of C.2.2.1.2. ``person_name_case``: "insensitive" or
+    "sensitive". ``retrieve_aet`` is returned as Retrieve AE Title. After ``max_results`` matches (0: no limit) the
+    answer ends with A700.
     """
 
     relational: bool = False
@@ -52,7 +53,7 @@ class QueryOptions:
 
 
 class Match(NamedTuple):
-    """One answer. ``complete`` False: a key was not supported, so the status is FF01 instead of FF00 (PS3.4 C.2.2.1.3)."""
+    """One answer. ``complete`` False: a key was not supported, the status is FF01 instead of FF00 (PS3.4 C.2.2.1.3)."""
 
     dataset: bytes
     complete: bool
@@ -68,8 +69,8 @@ def find(
 ) -> Iterator[Match]:
     """The matches of an identifier, encoded like it, in the order their entities were stored.
 
-    The identifier is read at once: IdentifierError when it cannot be answered. The index is read while matches are asked
-    for, each step possibly in another thread; after ``max_results`` of them IdentifierError with A700.
+    The identifier is read at once: IdentifierError when it cannot be answered. The index is read while matches are
+    asked for, each step possibly in another thread; after ``max_results`` of them IdentifierError with A700.
     """
     asked = parse(identifier, encoding, model, relational=options.relational)
     return _Query(index, files, asked, encoding, model, options).matches()
@@ -133,7 +134,7 @@ class _Query:
                 yield Match(self._answer(row, header, self._zone(header)), self._complete)
 
     def _select(self, model: Model) -> None:
-        """Decide what is read of a row: the entity's id, its character set, the file that speaks for it, then the columns."""
+        """Decide what is read of a row: the entity's id, a character set, the file that speaks for it, then columns."""
         level = self._asked.level
         above = [UNIQUE_KEY[upper] for upper in model.above(level)]
         self._returned = sorted({key.tag for key in self._indexed} | set(above))
@@ -181,7 +182,7 @@ class _Query:
 
     def _header_tests(self) -> Iterator[RowTest]:
         for key in self._stored:
-            test = headers.matcher(key, self._rules)
+            test = header_keys.matcher(key, self._rules)
             if test is not None:
                 yield _header_test(test)
 

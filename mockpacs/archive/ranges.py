@@ -33,8 +33,8 @@ class Range(NamedTuple):
 def bounds(vr: str, text: str) -> Bounds | None:
     """The ends of a range key; None when the key is a single value.
 
-    A hyphen in a DT key may also be the sign of an offset: ``2007-0500``. It is read as a range whenever that makes one whose
-    ends are in order, and as an offset otherwise.
+    A hyphen in a DT key may also be the sign of an offset: ``2007-0500``. It is read as a range whenever that makes one
+    whose ends are in order, and as an offset otherwise.
     """
     if "-" not in text or text.strip() == "-":
         return None
@@ -55,8 +55,8 @@ def bounds(vr: str, text: str) -> Bounds | None:
 def between(vr: str, ends: Bounds, default_offset: int = 0) -> Range | None:
     """The range a key means; None when an end is not a date or time at all.
 
-    The last end includes all it can mean: ``09-10`` reaches to 10:59:59, ``2020-2021`` to the end of 2021. A range of times
-    does not cross midnight (C.2.2.2.5.2): ends in the wrong order hold nothing.
+    The last end includes all it can mean: ``09-10`` reaches to 10:59:59, ``2020-2021`` to the end of 2021. A range of
+    times does not cross midnight (C.2.2.2.5.2): ends in the wrong order hold nothing.
     """
     if vr == "DT":
         return _between(ends, *(dates.moment(end, default_offset) for end in ends))

@@ -1,7 +1,7 @@
 """Reading rows of the index for a query: first the ids that may match, then their values in blocks.
 
-Between two blocks nothing is held, neither a lock nor a snapshot: a client that reads slowly delays nobody, and the next
-block may be read by another thread.
+Between two blocks nothing is held, neither a lock nor a snapshot: a client that reads slowly delays nobody, and the
+next block may be read by another thread.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def ids_statement(level: Level, conditions: Sequence[tuple[Level, Condition]]) -
 
 
 def blocks(index: Rows, level: Level, columns: Sequence[str], wanted: Sequence[int]) -> Iterator[list[Row]]:
-    """The given columns (SQL expressions over the tables of the level and above) of the wanted ids, block by block."""
+    """Columns (SQL expressions over the tables of the level and above) of the wanted ids, block by block."""
     statement = rows_statement(level, columns)
     start, size = 0, FIRST_BLOCK
     while start < len(wanted):
@@ -72,7 +72,7 @@ def blocks(index: Rows, level: Level, columns: Sequence[str], wanted: Sequence[i
 
 
 def rows_statement(level: Level, columns: Sequence[str]) -> str:
-    """The statement behind ``blocks``. CROSS JOIN keeps SQLite from beginning at another table than the one of the ids."""
+    """The statement behind ``blocks``. CROSS JOIN makes SQLite begin at the table of the ids."""
     return (
         f"SELECT {', '.join(columns)} FROM {_joined(level, 0, 'CROSS JOIN')} "
         f'WHERE "{TABLE[level]}"."id" IN (SELECT value FROM json_each(?)) ORDER BY "{TABLE[level]}"."id"'

@@ -11,7 +11,7 @@ import mmap
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -27,7 +27,7 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 class Spool:
     """An incoming data set and what the command said about it. ``incoming`` is None for an archive in memory.
 
-    ``problem`` is set when the disk refused a part that was spilled: the rest is dropped, and the store answers A700.
+    ``problem`` is set when the disk refused a part of it: the rest is dropped, and the store answers A700.
     """
 
     def __init__(self, meta: FileMeta, incoming: str | None) -> None:
@@ -44,7 +44,7 @@ class Spool:
 
     @property
     def buffered(self) -> int:
-        """Bytes of the data set that are in memory."""
+        """Bytes of the data set that ``spill`` would take out of memory."""
         return self.size - self._spilled
 
     def append(self, fragment: bytes | memoryview) -> None:
@@ -55,19 +55,21 @@ class Spool:
 
     def spill(self) -> None:
         """Write what is in memory to the temporary file. Blocks; any thread, one at a time. See ``problem``."""
-        if self._incoming is None:
+        if self._incoming is None:  # here memory is where instances live
+            self._spilled = self.size
             return
         # A deque, and only as many as are there now: another thread may append while this one writes.
         taken = [self._fragments.popleft() for _ in range(len(self._fragments))]
         try:
             self._write(taken)
-        except OSError as refused:
-            self.problem = refused
+        except OSError:
             self._fragments.clear()
         self._spilled += sum(map(len, taken))
 
     def finish(self, *, full_sync: bool) -> str:
         """Complete the temporary file and return its path; once complete, just return it. Raises OSError."""
+        if self.problem is not None:
+            raise self.problem
         if self.temporary is None or self._descriptor >= 0:
             self._write(self._fragments)
             if full_sync:
@@ -90,7 +92,7 @@ class Spool:
 
     def prefix(self, length: int) -> bytes:
         """At least the first ``length`` bytes of the data set, or all there are."""
-        if self._spilled:
+        if self.temporary is not None:
             with self._file() as file:
                 return file.read(length)
         if len(self._fragments) == 1:
@@ -105,7 +107,7 @@ class Spool:
 
     def tail(self, length: int) -> bytes:
         """The last ``length`` bytes of the data set, or fewer when the last fragment is shorter."""
-        if not self._spilled:
+        if self.temporary is None:
             return self._fragments[-1][-length:] if self._fragments else b""
         with self._file() as file:
             file.seek(max(0, self.size - length), os.SEEK_CUR)
@@ -114,7 +116,7 @@ class Spool:
     @contextmanager
     def whole(self) -> Iterator[memoryview]:
         """The whole data set in one piece; what was spilled is mapped, not read. Keep no view of it after the block."""
-        if not self._spilled:
+        if self.temporary is None:
             yield memoryview(b"".join(self._fragments))
             return
         with (
@@ -127,7 +129,7 @@ class Spool:
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes of the data set in order, in pieces of bounded size."""
-        if not self._spilled:
+        if self.temporary is None:
             yield from self._fragments
             return
         with self._file() as file:
@@ -139,20 +141,25 @@ class Spool:
         """The temporary file at the beginning of the data set; what is still in memory is written first."""
         if self._descriptor >= 0 and self._fragments:
             self.spill()
+        if self.problem is not None:
+            raise self.problem
         assert self.temporary is not None
         with Path(self.temporary).open("rb") as file:
             file.seek(len(self.head))
             yield file
 
-    def _write(self, fragments: Sequence[bytes] | deque[bytes]) -> None:
-        if self.temporary is None:
-            assert self._incoming is not None
+    def _write(self, fragments: Iterable[bytes]) -> None:
+        try:
+            if self.temporary is not None:
+                _write_all(self._descriptor, list(fragments))
+                return
             path = f"{self._incoming}{os.sep}{next(_numbers)}.part"
             self._descriptor = os.open(path, _FLAGS, 0o666)
             self.temporary = path
             _write_all(self._descriptor, [self.head, *fragments])
-        else:
-            _write_all(self._descriptor, list(fragments))
+        except OSError as refused:  # nobody knows how much of it was written: there is no second try
+            self.problem = refused
+            raise
 
     def _close(self) -> None:
         if self._descriptor >= 0:

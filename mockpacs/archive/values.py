@@ -1,4 +1,4 @@
-"""The values of an element as text, whatever its VR, and back to the bytes of another encoding. Never raises on peer bytes."""
+"""The values of an element as text, whatever its VR, and back to bytes. Never raises on peer bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBERS: Final = {
 }  # fmt: skip
 _WORDS: Final = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 
-BULK: Final = frozenset("OB OD OF OL OV OW".split())
+BULK: Final = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
 """VRs of bulk data: neither keys nor in an answer."""
 
 LOCALISED: Final = text.LOCALISED

@@ -1,4 +1,4 @@
-"""Wild card matching without a regular expression: time grows linearly with the text, whatever the key (PS3.4 C.2.2.2.4)."""
+"""Wild card matching without regular expressions: linear in the text, whatever the key (PS3.4 C.2.2.2.4)."""
 
 from __future__ import annotations
 

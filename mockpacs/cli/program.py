@@ -10,7 +10,7 @@ import typer
 
 from mockpacs import __version__
 from mockpacs.cli.archive import archive
-from mockpacs.cli.parameters import as_typed, spread
+from mockpacs.cli.parameters import TextCommand, as_typed, spread
 from mockpacs.cli.serve import serve
 from mockpacs.errors import MockpacsError
 
@@ -32,11 +32,21 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@program.callback(invoke_without_command=True)
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+# Typer's own --help would be read by pydantic, see `parameters.TextCommand`; a flag with a default is not.
+@program.callback(invoke_without_command=True, add_help_option=False)
 def mockpacs(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    help_: Annotated[
+        bool, typer.Option("--help", "-h", callback=_show_help, is_eager=True, help="Show this message and exit.")
     ] = False,
 ) -> None:
     """A DICOM server for tests and debugging. NOT FOR CLINICAL USE.
@@ -47,7 +57,7 @@ def mockpacs(
         typer.echo(context.get_help())
 
 
-program.command()(as_typed(serve))
+program.command(cls=TextCommand)(as_typed(serve))
 program.add_typer(archive)
 
 

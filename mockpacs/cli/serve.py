@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mockpacs.config import load
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from mockpacs.traffic.exchange import Record
 
 
-def serve(config: Path | None = None, **given: Any) -> None:
+def serve(config: str | None = None, **given: Any) -> None:
     """Answer as a PACS: C-ECHO, C-STORE, C-FIND, until Ctrl-C or SIGTERM.
 
     Every option is also a key of the file given with --config (max_pdu) and an environment variable (MOCKPACS_MAX_PDU).

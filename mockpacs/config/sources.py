@@ -26,7 +26,7 @@ class Raw(NamedTuple):
 
 
 def load(
-    config_file: Path | None = None,
+    config_file: Path | str | None = None,
     environ: Mapping[str, str] | None = None,
     command_line: Mapping[str, Any] | None = None,
 ) -> Options:
@@ -35,12 +35,11 @@ def load(
     Raises `ConfigurationError`, one line per problem, each with its file:line:column, variable or option.
     """
     environ = environ or {}
-    if config_file is None and environ.get("MOCKPACS_CONFIG"):
-        config_file = Path(environ["MOCKPACS_CONFIG"])
+    config_file = config_file or environ.get("MOCKPACS_CONFIG") or None
     values: dict[str, object] = {}
     places: dict[str, str] = {}
     problems: list[str] = []
-    for raw in _all(config_file, environ, command_line or {}):
+    for raw in _all(Path(config_file) if config_file else None, environ, command_line or {}):
         if raw.option is None:
             problems.append(f"{raw.place}: {raw.problem}")
             continue

@@ -221,7 +221,7 @@ class Acceptor:
     def _wait_for_disk(self, incoming: Incoming) -> None:
         """Make the peer wait while the disk is behind, so that memory stays bounded."""
         self.link.pause()
-        incoming.when_settled(self.link.resume)
+        incoming.when_caught_up(self.link.resume)
 
     # timers
 

@@ -81,17 +81,19 @@ class Incoming:
         """Whether the disk has so much to catch up with that the peer should wait."""
         return self._spilling is not None and self._spool is not None and self._spool.buffered >= _HOLD_AT_MOST
 
-    async def settled(self) -> None:
-        """Return when no thread is writing to the spool."""
-        while self._spilling is not None:
-            await asyncio.wait([self._spilling])
-
-    def when_settled(self, then: Callable[[], None]) -> None:
-        """Call ``then`` when the disk has caught up."""
+    def when_written(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when no thread is writing to the spool."""
         if self._spilling is None:
             then()
         else:
-            self._spilling.add_done_callback(lambda _: self.when_settled(then) if self.is_behind else then())
+            self._spilling.add_done_callback(lambda _: self.when_written(then))
+
+    def when_caught_up(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when the disk is no longer behind."""
+        if self._spilling is None or not self.is_behind:
+            then()
+        else:
+            self._spilling.add_done_callback(lambda _: self.when_caught_up(then))
 
     def refusal(self) -> Outcome | None:
         """The answer when the data set was too large to be taken."""

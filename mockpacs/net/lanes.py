@@ -18,7 +18,7 @@ _FIRST_OUTCOMES: Final = 8
 _MORE_OUTCOMES: Final = 256
 _READERS: Final = 4
 
-_Job = tuple[Request, "asyncio.Future[Outcome]"]
+_Job = tuple[Request, Callable[[Outcome], None]]
 
 
 class Batches:
@@ -64,11 +64,9 @@ class Lanes:
         self._writer.start()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mockpacs-reader")
 
-    def write(self, request: Request) -> asyncio.Future[Outcome]:
-        """Have the writer answer a request, together with all that wait at the same time."""
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        self._jobs.put((request, future))
-        return future
+    def write(self, request: Request, done: Callable[[Outcome], None]) -> None:
+        """Have the writer answer a request, together with all that wait with it; ``done`` is called in the loop."""
+        self._jobs.put((request, done))
 
     def run(self, work: Callable[[], None]) -> asyncio.Future[None]:
         """Do something that blocks in a reader's thread."""
@@ -111,9 +109,8 @@ class Lanes:
 
     def _hand_over(self, jobs: list[_Job], outcomes: list[Outcome]) -> None:
         def deliver() -> None:
-            for (_, future), outcome in zip(jobs, outcomes, strict=True):
-                if not future.done():
-                    future.set_result(outcome)
+            for (_, done), outcome in zip(jobs, outcomes, strict=True):
+                done(outcome)
 
         try:
             self._loop.call_soon_threadsafe(deliver)

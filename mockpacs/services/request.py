@@ -55,7 +55,7 @@ class Lane(Enum):
     """Where a service may run."""
 
     LOOP = "loop"
-    """At once, in the event loop: it computes for microseconds and never waits."""
+    """At once, in the event loop: one outcome, computed in microseconds."""
     WRITER = "writer"
     """In the one thread that writes the archive, together with what else is waiting there."""
     READER = "reader"

@@ -1,6 +1,6 @@
 """A-ASSOCIATE-RQ, -AC and -RJ: what they say and their codec (PS3.8 9.3.2 to 9.3.4).
 
-Own code, because pynetdicom needs 100 ms for 128 contexts with 38 transfer syntaxes and refuses what PS3.8 9.3.1
+Own code, because pynetdicom needs over 100 ms for 128 contexts with 38 transfer syntaxes and refuses what PS3.8 9.3.1
 says to skip. Reserved bytes are never looked at; whether a proposal makes sense is for the acceptor to judge.
 """
 
@@ -156,7 +156,7 @@ def _variable(body: bytes, context_item: int, where: str) -> tuple[str, UserInfo
 def _decode_proposal(value: bytes, known: dict[bytes, tuple[str, ...]]) -> ProposedContext:
     """Decode one context; ``known`` remembers lists of transfer syntaxes, which senders repeat context by context.
 
-    For 128 contexts with 38 transfer syntaxes that is 0.2 ms instead of 4 ms.
+    For 128 contexts with 38 transfer syntaxes that is 0.3 ms instead of 1 ms.
     """
     if len(value) < 4:
         raise ItemError(f"presentation context: {len(value)} bytes are too few")

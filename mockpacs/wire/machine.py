@@ -90,10 +90,11 @@ class Machine:
 
     def _establish(self, ac: AssociateAC, peer: UserInformation) -> None:
         proposed = {context.context_id: context.abstract_syntax for context in self._rq.contexts}
-        for context_id, result, transfer_syntax in ((x.context_id, x.result, x.transfer_syntax) for x in ac.contexts):
+        for answer in ac.contexts:
             # an answer to what was not proposed means nothing
-            if result == 0 and context_id in proposed:
-                self.accepted[context_id] = AcceptedContext(context_id, proposed[context_id], transfer_syntax)
+            if answer.result == 0 and (abstract_syntax := proposed.get(answer.context_id)) is not None:
+                agreed = AcceptedContext(answer.context_id, abstract_syntax, answer.transfer_syntax)
+                self.accepted[answer.context_id] = agreed
         self.peer_max_pdu_length = peer.max_pdu_length
         self.state = State.STA6
 

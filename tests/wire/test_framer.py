@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +48,7 @@ def test_a_pdu_is_found_whole_byte_by_byte_and_with_a_tail(name: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_it_does_not_matter_where_a_stream_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    chunks = [STREAM[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [STREAM[a:b] for a, b in pairwise(edges)]
     assert feed(Framer(16384), *chunks) == FRAMES
 
 
@@ -75,7 +77,9 @@ def test_a_pdu_with_an_empty_body_is_a_pdu() -> None:
     assert feed(Framer(16384), *single_bytes(header(4, 0) * 2)) == [(4, b""), (4, b"")]
 
 
-@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\0\0\0\0\0\0", b"\x08\0\0\0\0\x04"])
+@pytest.mark.parametrize(
+    "first", [b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\0\0\0\0\0\0", b"\x08\0\0\0\0\x04"]
+)
 def test_an_unknown_pdu_type_is_told_once_and_then_nothing_more(first: bytes) -> None:
     for chunks in ([first + STREAM], [*single_bytes(first), STREAM]):
         (told,) = feed(Framer(16384), *chunks)

@@ -45,7 +45,7 @@ def pdvs_of(pdus: Iterable[bytes], max_pdu_length: int) -> list[PDV]:
     """Read PDUs back, and check that none is longer than the receiver allows."""
     framer, pdvs = Framer(1 << 20), []
     for pdu in pdus:
-        ((pdu_type, body),) = framer.feed(pdu)  # type: ignore[misc]
+        ((pdu_type, body),) = framer.feed(pdu)
         assert len(body) <= max_pdu_length or max_pdu_length == 0
         decoded = decode_pdu(pdu_type, bytes(body))
         assert isinstance(decoded, PDataTF)
@@ -66,7 +66,13 @@ def test_a_data_set_is_handed_on_fragment_by_fragment() -> None:
 
 
 def test_several_messages_may_follow_one_another_on_different_contexts() -> None:
-    pdvs = [command(STORE), data(b"ab"), command(ECHO, context_id=3), command(STORE, context_id=3), data(b"", context_id=3)]
+    pdvs = [
+        command(STORE),
+        data(b"ab"),
+        command(ECHO, context_id=3),
+        command(STORE, context_id=3),
+        data(b"", context_id=3),
+    ]
     assert assemble(pdvs) == [
         CommandReceived(1, STORED),
         DataReceived(1, b"ab", True),
@@ -91,7 +97,13 @@ def test_empty_data_fragments_say_nothing_except_the_last() -> None:
 def test_it_is_known_whether_a_message_has_ended() -> None:
     assembler = Assembler({1})
     seen = []
-    for pdv in (command(STORE[:9], last=False), command(STORE[9:]), data(b"ab", last=False), data(b"cd"), command(ECHO)):
+    for pdv in (
+        command(STORE[:9], last=False),
+        command(STORE[9:]),
+        data(b"ab", last=False),
+        data(b"cd"),
+        command(ECHO),
+    ):
         assembler.add(pdv)
         seen.append(assembler.is_mid_message)
     assert seen == [True, True, True, False, False]
@@ -148,7 +160,7 @@ def test_a_message_survives_any_maximum_length(dataset: bytes, max_pdu_length: i
     pdvs = pdvs_of(pdus, max_pdu_length)
     received, *fragments = assemble(pdvs)
     assert received == CommandReceived(1, STORED)
-    assert b"".join(bytes(fragment.data) for fragment in fragments) == dataset  # type: ignore[attr-defined]
+    assert b"".join(bytes(fragment.data) for fragment in fragments) == dataset
     # PS3.7 Annex F: fragments are even but the last; a maximum length of 7 leaves no choice
     assert max_pdu_length == 7 or all(len(pdv.data) % 2 == 0 for pdv in pdvs if not pdv.is_last)
 

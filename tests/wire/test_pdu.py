@@ -48,7 +48,10 @@ def test_what_is_encoded_is_decoded(name: str) -> None:
         (PDUS["release-rq"], "05 00 00000004 00000000"),
         (PDUS["release-rp"], "06 00 00000004 00000000"),
         (Abort(2, 6), "07 00 00000004 0000 02 06"),
-        (PDataTF((PDV(5, True, True, b"ab"), PDV(5, False, False, b"c"))), "04 00 0000000F 00000004 05 03 6162 00000003 05 00 63"),
+        (
+            PDataTF((PDV(5, True, True, b"ab"), PDV(5, False, False, b"c"))),
+            "04 00 0000000F 00000004 05 03 6162 00000003 05 00 63",
+        ),
     ],
 )
 def test_short_pdus_are_encoded_as_the_standard_prints_them(pdu: Pdu, raw: str) -> None:
@@ -120,7 +123,9 @@ def test_reserved_bytes_and_spare_version_bits_are_not_looked_at() -> None:
 
 def test_unknown_items_are_skipped_wherever_they_stand() -> None:
     unknown = item(0x99, b"what")
-    context = item(0x20, b"\1\0\0\0" + unknown + item(0x30, CT.encode()) + unknown + item(0x40, IMPLICIT.encode()) + unknown)
+    context = item(
+        0x20, b"\1\0\0\0" + unknown + item(0x30, CT.encode()) + unknown + item(0x40, IMPLICIT.encode()) + unknown
+    )
     rq = decode_pdu(1, FIXED + unknown + CONTEXT + unknown + context + unknown + USER + unknown)
     assert rq == AssociateRQ("CALLED", "CALLING", (ProposedContext(1, CT, (IMPLICIT,)),), UserInformation(16384))
 
@@ -215,5 +220,5 @@ def test_an_unknown_pdu_type_is_malformed_with_its_own_reason(pdu_type: int) -> 
     ],
 )
 def test_a_value_of_ours_that_does_not_fit_is_refused_with_a_sentence(pdu: Pdu) -> None:
-    with pytest.raises(LocalProtocolError, match="does not fit|cannot hold|is the most"):
+    with pytest.raises(LocalProtocolError, match=r"does not fit|cannot hold|is the most"):
         encode_pdu(pdu)

@@ -37,7 +37,9 @@ CASES: dict[str, tuple[str, UserInformation]] = {
     ),
     "role selection": (
         "51 00 0004 00004000 54 00 0007 0003 312E32 00 01 54 00 0007 0003 312E33 01 00",
-        UserInformation(16384, roles=(RoleSelection("1.2", scu=False, scp=True), RoleSelection("1.3", scu=True, scp=False))),
+        UserInformation(
+            16384, roles=(RoleSelection("1.2", scu=False, scp=True), RoleSelection("1.3", scu=True, scp=False))
+        ),
     ),
     "extended negotiation": (
         "51 00 0004 00004000 56 00 0007 0003 312E32 01 00",
@@ -80,7 +82,9 @@ users = st.builds(
     st.none() | st.builds(AsynchronousOperations, st.integers(0, 65535), st.integers(0, 65535)),
     st.lists(st.builds(RoleSelection, uids, st.booleans(), st.booleans()), max_size=3).map(tuple),
     st.lists(st.builds(ExtendedNegotiation, uids, small), max_size=2).map(tuple),
-    st.lists(st.builds(CommonExtendedNegotiation, uids, uids, st.lists(uids, max_size=2).map(tuple)), max_size=2).map(tuple),
+    st.lists(st.builds(CommonExtendedNegotiation, uids, uids, st.lists(uids, max_size=2).map(tuple)), max_size=2).map(
+        tuple
+    ),
     st.none() | st.builds(UserIdentity, st.integers(0, 255), st.booleans(), small, small),
     st.none() | small,
     st.lists(st.tuples(st.integers(0x60, 0xFF), small), max_size=2).map(tuple),
@@ -146,7 +150,9 @@ def test_a_field_that_is_too_long_is_refused_with_a_sentence() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    shown = repr(UserInformation(roles=(RoleSelection(CT, True, True),), user_identity=UserIdentity(2, True, b"ada", b"pw")))
+    shown = repr(
+        UserInformation(roles=(RoleSelection(CT, True, True),), user_identity=UserIdentity(2, True, b"ada", b"pw"))
+    )
     assert CT in shown
     assert "ada" not in shown
     assert "pw" not in shown

@@ -17,7 +17,6 @@ from mockpacs.archive.matching import Rules
 from mockpacs.wire import text
 from mockpacs.wire.dataset import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Element, Encoding, inside, items, scan, vr_of
 
-
 _PIECES: Final = (1 << 15, 1 << 20)
 
 
@@ -31,7 +30,7 @@ class Header:
 
     @classmethod
     def read(cls, read: Callable[[str, int], tuple[bytes, Encoding]], path: str) -> Header:
-        """The header of a stored file, as far as it is readable; most are shorter than the first piece that is read."""
+        """The header of a stored file, as far as it is readable; most lie within the first piece."""
         for limit in _PIECES:
             data, encoding = read(path, limit)
             header = scan(data, encoding)
@@ -41,7 +40,7 @@ class Header:
         return cls(elements, EXPLICIT_LITTLE if encoding.deflated else encoding, _character_set(elements, ""))
 
     def find(self, key: Key) -> Element | None:
-        """The element a key speaks of. Private ones are found by their creator, in whatever block it has here (PS3.5 7.8)."""
+        """The element a key speaks of; private ones are found by their creator, in any block (PS3.5 7.8)."""
         if not key.creator:
             return self.elements.get(key.tag)
         group = key.tag >> 16 << 16
@@ -99,6 +98,8 @@ def matcher(key: Key, rules: Rules) -> Matcher | None:
 
 def field(key: Key, header: Header, target: Encoding, rules: Rules) -> Field | None:
     """What to return for a key: zero length where there is no value; None for bulk data, which is not returned."""
+    if key.is_creator:
+        return Text(key.tag, "LO", "\\".join(key.values))
     element = header.find(key)
     if key.vr in values.BULK:
         return None
@@ -145,7 +146,7 @@ def _tests(key: Key, rules: Rules) -> list[Matcher]:
 
 
 def _whole(tag: int, element: Element, header: Header, target: Encoding, depth: int) -> Field | None:
-    """An element as it is stored, under the tag it was asked for; None for bulk data and for what is nested too deeply."""
+    """An element as it is stored, under the tag it was asked for; None for bulk data and what is nested too deeply."""
     vr = element_vr(element)
     if vr in values.BULK:
         return None

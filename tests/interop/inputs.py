@@ -1,0 +1,171 @@
+"""Real input: every file inside the wheels of pydicom and pynetdicom, and how each can be sent.
+
+What cannot be sent, or only with help, is listed by name with the reason. A file that is in no list is sent as it is.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian as ImplicitLittle
+from pynetdicom.dsutils import split_dataset
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+MR = "1.2.840.10008.5.1.4.1.1.4"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+RT_IMAGE = "1.2.840.10008.5.1.4.1.1.481.1"
+RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+RT_ION_PLAN = "1.2.840.10008.5.1.4.1.1.481.8"
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+
+_DIRECTORY = "a DICOMDIR: its SOP class is of media storage, there is no network service for it"
+_OTHER = "not DICOM"
+NOT_SENT = {
+    "dicomdirtests/DICOMDIR": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-bigEnd": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-empty.dcm": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-implicit": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-nooffset": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-nopatient": _DIRECTORY,
+    "dicomdirtests/DICOMDIR-reordered": _DIRECTORY,
+    "dicomdirtests/TINY_ALPHA/DICOMDIR": _DIRECTORY,
+    "dicomdirtests/TINY_ALPHA/README": _OTHER,
+    "dicomdirtests/README.txt": _OTHER,
+    "FileInfo.txt": _OTHER,
+    "README.txt": _OTHER,
+    "crayons.icc": _OTHER,
+    "rtplan.dump": _OTHER,
+    "rtstruct.dump": _OTHER,
+    "test1.json": _OTHER,
+    "test_PN.json": _OTHER,
+}
+"""Files that no client could send, and why."""
+
+IMPLICIT, EXPLICIT, BIG, DEFLATED = (
+    ImplicitLittle,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+)
+
+ADOPTED = {
+    "ExplVR_BigEndNoMeta.dcm": (RT_ION_PLAN, BIG, "no file meta information"),
+    "ExplVR_LitEndNoMeta.dcm": (RT_ION_PLAN, EXPLICIT, "no file meta information"),
+    "no_meta.dcm": (CT, EXPLICIT, "no file meta information"),
+    "rtstruct.dcm": (RT_STRUCTURE_SET, IMPLICIT, "no file meta information"),
+    "empty_charset_LEI.dcm": (SECONDARY_CAPTURE, IMPLICIT, "file meta information without UIDs"),
+    "meta_missing_tsyntax.dcm": (SECONDARY_CAPTURE, IMPLICIT, "file meta information without a transfer syntax"),
+    "nested_priv_SQ.dcm": (SECONDARY_CAPTURE, IMPLICIT, "file meta information with empty UIDs"),
+    "CTImageStorage_bad_meta.dcm": (CT, EXPLICIT, "file meta information without a SOP class"),
+    "zipMR.gz": (MR, EXPLICIT, "compressed with gzip"),
+}
+"""Files that lack what a client needs: the class and transfer syntax the test says for them, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file and what a client says about it on the wire. ``data`` is the data set, byte by byte as it is in the file."""
+
+    path: Path
+    name: str
+    sop_class: UID
+    sop_instance: UID
+    transfer_syntax: UID
+    data: bytes
+
+
+def folders() -> list[Path]:
+    """Where the wheels keep their files."""
+    found = []
+    for package, inside in (("pydicom", ("data/test_files", "data/charset_files")), ("pynetdicom", ("tests/dicom_files",))):
+        spec = find_spec(package)
+        assert spec is not None
+        assert spec.origin is not None
+        found += [Path(spec.origin).parent / folder for folder in inside]
+    return found
+
+
+def all_files() -> Iterator[tuple[str, Path]]:
+    """Every file, DICOM or not, with its name below its folder."""
+    for folder in folders():
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
+                yield path.relative_to(folder).as_posix(), path
+
+
+@cache
+def inputs() -> tuple[Input, ...]:
+    """Everything that a client can send as it is."""
+    return tuple(
+        _read(name, path) for name, path in all_files() if name not in NOT_SENT and name not in ADOPTED
+    )
+
+
+@cache
+def named(name: str) -> Input:
+    """One input."""
+    return next(each for each in inputs() if each.name == name)
+
+
+def adopted() -> list[Input]:
+    """The files that need help, with the help they need."""
+    paths = dict(all_files())
+    return [
+        Input(paths[name], name, UID(sop_class), UID(f"1.2.826.0.1.3680043.9.7999.{number}"), syntax, _data_set(paths[name]))
+        for number, (name, (sop_class, syntax, _)) in enumerate(ADOPTED.items(), 1)
+    ]
+
+
+def waves(of: Iterable[Input]) -> list[list[Input]]:
+    """The same files in as few groups as possible in which no SOP Instance UID occurs twice, in file or data set."""
+    groups: list[tuple[set[str], list[Input]]] = []
+    for each in of:
+        uids = {each.sop_instance, instance_in_data_set(each)}
+        for seen, members in groups:
+            if seen.isdisjoint(uids):
+                break
+        else:
+            seen, members = set(), []
+            groups.append((seen, members))
+        seen |= uids
+        members.append(each)
+    return [members for _, members in groups]
+
+
+def instance_in_data_set(of: Input) -> str:
+    """The SOP Instance UID inside the data set: not always that of the file meta information."""
+    from pydicom import dcmread
+
+    return str(dcmread(of.path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True).get("SOPInstanceUID", ""))
+
+
+def _read(name: str, path: Path) -> Input:
+    meta, offset = split_dataset(path)
+    return Input(
+        path,
+        name,
+        meta.MediaStorageSOPClassUID,
+        meta.MediaStorageSOPInstanceUID,
+        meta.TransferSyntaxUID,
+        path.read_bytes()[offset:],
+    )
+
+
+def _data_set(path: Path) -> bytes:
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        raw = gzip.decompress(raw)
+    if raw[128:132] != b"DICM":
+        return raw
+    at = 132  # behind the last element of group 0002, whose length a damaged file does not say
+    while raw[at : at + 2] == b"\2\0":
+        long = raw[at + 4 : at + 6] in (b"OB", b"UN", b"OW", b"SQ", b"UT")
+        size = raw[at + 8 : at + 12] if long else raw[at + 6 : at + 8]
+        at += (12 if long else 8) + int.from_bytes(size, "little")
+    return raw[at:]
