@@ -14,8 +14,9 @@ from bench.measure import Medians, Metric, Result, Target
 from bench.peers import ALL, MOCKPACS, ORTHANC, STORESCP
 from bench.servers import Peer
 
+REMARKS = Path(__file__).with_name("remarks.md")  # written by hand: why a target is missed
 RATIOS = (ORTHANC, STORESCP)
-DECIMALS = {"s": 3, "ms": 3, "MiB": 3, "%": 2, "": 1}
+COMPARED = ("s", "ms", "MiB")  # units in which "so many times less than the peer" says something
 
 
 def table(results: Sequence[Result]) -> str:
@@ -28,7 +29,7 @@ def table(results: Sequence[Result]) -> str:
 def _line(result: Result, metric: Metric) -> list[str]:
     medians = result.medians(metric)
     cells = [_cell(result, metric, medians, peer) for peer in ALL]
-    ratios = [_ratio(medians, peer) if metric.unit else "" for peer in RATIOS]
+    ratios = [_ratio(medians, peer) if metric.unit in COMPARED else "" for peer in RATIOS]
     return [metric.title, *cells, *ratios, _verdict(metric.reach, medians), _verdict(metric.aim, medians)]
 
 
@@ -53,7 +54,7 @@ def _verdict(targets: Sequence[Target], medians: Medians) -> str:
 def missed(results: Sequence[Result]) -> list[str]:
     """The "at least" targets that were measured and not reached."""
     return [
-        f"{metric.title}: {target.text}"
+        f"{result.row.name}, {metric.title.removeprefix('- ')}: {target.text}"
         for result in results
         for metric in result.row.metrics
         for target in metric.reach
@@ -71,7 +72,7 @@ def spread(results: Sequence[Result]) -> str:
                 if values:
                     numbers = (min(values), statistics.median(values), max(values))
                     shown = [_number(number, metric.unit) for number in numbers]
-                    lines.append([metric.title, peer.label, str(len(values)), *shown])
+                    lines.append([f"{result.row.name}: {metric.name}", peer.label, str(len(values)), *shown])
     return _markdown(["what", "server", "runs", "lowest", "median", "highest"], lines)
 
 
@@ -95,8 +96,8 @@ def document(results: Sequence[Result], seconds: float) -> str:
             "",
             machine(),
             "",
-            "Medians of 5 runs, of 3 for pynetdicom's servers, or as the notes say. Less is better; `x Orthanc` is how many times "
-            "faster mockpacs is.",
+            "Medians of 5 runs, 3 for pynetdicom's servers, or as the notes say. Less is better; `x Orthanc` is how "
+            "many times faster mockpacs is.",
             "",
             table(results),
             "",
@@ -108,6 +109,7 @@ def document(results: Sequence[Result], seconds: float) -> str:
             "",
             notes(results) or "None.",
             "",
+            *(["## Remarks", "", REMARKS.read_text().strip(), ""] if REMARKS.exists() else []),
             "## Spread",
             "",
             spread(results),
@@ -154,7 +156,7 @@ def _first_line(command: Sequence[str]) -> str:
 def _number(value: float, unit: str) -> str:
     if value >= 100 or value == int(value):
         return f"{value:.0f} {unit}".strip()
-    return f"{value:.{DECIMALS.get(unit, 3)}g} {unit}".strip() if value < 1 else f"{value:.3g} {unit}".strip()
+    return f"{value:.3g} {unit}".strip()
 
 
 def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -171,7 +171,7 @@ ROWS = (
         [MOCKPACS],
         _idle_1000,
         expected_seconds=35,
-        note="mockpacs alone: Orthanc serves 4 associations at a time, the others 16 to 64.",
+        note="mockpacs alone: Orthanc serves 4 associations at a time, pynetdicom's servers take 10.",
     ),
     Row(
         "idle-5000",

@@ -21,7 +21,7 @@ from mockpacs.net.listener import Listener
 from mockpacs.services.access import Access, Credential
 from mockpacs.services.negotiation import House
 from mockpacs.services.registry import Registry
-from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.traffic.exchange import Notice, Record
 
 T = TypeVar("T")
 Observer = Callable[[Record], None]
@@ -41,6 +41,7 @@ class Summary:
     bytes: int = 0
     """Bytes of data sets received in C-STORE requests."""
     seconds: float = 0.0
+    """From start to stop; 0 before the stop."""
 
 
 class MockPACS:
@@ -50,7 +51,7 @@ class MockPACS:
     ...     print(pacs.host)
     127.0.0.1
 
-    Keywords are those of `Options`. In a synchronous program the event loop runs in one thread of its own.
+    Keywords are those of `Options`. Observers are called in the event loop. In a synchronous program the event loop runs in one thread of its own.
     """
 
     def __init__(self, options: Options | None = None, *, observe: Observer | None = None, **overrides: Any) -> None:
@@ -93,8 +94,6 @@ class MockPACS:
 
     def start(self) -> Self:
         """Serve in a thread; returns when the port answers. Raises `StartError`, `ArchiveError`."""
-        if self._serving is not None:
-            raise StartError("this MockPACS serves already")
         thread = _LoopThread()
         try:
             self._serving = thread.run(self._open())
@@ -155,24 +154,32 @@ class MockPACS:
             await self._close()
 
     async def _open(self) -> _Serving:
+        if self._serving is not None:
+            raise StartError("this MockPACS serves already")
         self.summary = Summary()
         return await _Serving.open(self.options, self._observe)
 
     async def _close(self) -> None:
         serving, self._serving = self._serving, None
         if serving is not None:
-            self.summary.associations = serving.listener.association_count
             self.summary.seconds = time.monotonic() - serving.started
             await serving.close(self.options.stop_timeout)
 
     def _observe(self, record: Record) -> None:
-        if isinstance(record, Exchange):
+        if isinstance(record, Notice):
+            self.summary.associations += record.kind == "opened"
+        else:
             self.summary.exchanges[record.service, record.status_name] += 1
             if record.service == "C-STORE":
                 self.summary.bytes += record.size
                 self.summary.instances += record.category in ("success", "warning")
         for observer in self._observers:
-            observer(record)
+            try:
+                observer(record)
+            except Exception as error:  # noqa: BLE001 - it must not take an association with it, nor go unheard
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"an observer of mockpacs failed on {record}", "exception": error}
+                )
 
 
 @dataclass(slots=True)
@@ -252,6 +259,7 @@ class _LoopThread:
 
     def end(self) -> None:
         """Stop the loop, join the thread."""
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

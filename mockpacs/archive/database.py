@@ -138,7 +138,11 @@ class Index:
             uri=True,
             cached_statements=256,
         )
-        database.connect()
+        try:
+            database.connect()
+        except peewee.DatabaseError as wrapped:  # everywhere else the exceptions are those of sqlite3: here too
+            original = wrapped.__context__
+            raise (original if isinstance(original, sqlite3.Error) else wrapped) from None
         return database
 
     def _pragmas(self) -> dict[str, Any]:

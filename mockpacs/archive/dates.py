@@ -48,6 +48,12 @@ def day(text: str) -> Span | None:
     return Span(first * DAY, (last + 1) * DAY - 1)
 
 
+def whole_day(text: str) -> Span | None:
+    """The span of a DA value that names its day, as every stored one should; None for any other text."""
+    found = day(text)
+    return found if found and found.last - found.first < DAY else None
+
+
 def time(text: str) -> Span | None:
     """The span of a TM value in microseconds since midnight; None when it is no time. ACR-NEMA wrote ``HH:MM:SS``."""
     found = _TIME.fullmatch(text)
@@ -91,9 +97,11 @@ def moment(text: str, default_offset: int = 0) -> Span | None:
 
 
 def combined(date_text: str, time_text: str) -> Span | None:
-    """The span of a date and the time that belongs to it; without a time, the whole day."""
-    whole = day(date_text)
-    if whole is None or not time_text:
-        return whole
-    clock = time(time_text)
+    """The span of a date and the time that belongs to it; None when one of them is not readable.
+
+    A date of partial precision, as a bound of a range may be, begins with its first day.
+    """
+    whole, clock = day(date_text), time(time_text)
+    if whole is None:
+        return None
     return Span(whole.first + clock.first, whole.first + clock.last) if clock else None

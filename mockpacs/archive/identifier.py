@@ -21,7 +21,7 @@ UNABLE_TO_PROCESS: Final = 0xC000
 DOES_NOT_MATCH: Final = 0xA900
 
 MOST_VALUES: Final = 100
-"""Values of a key that have to be tested one by one; what is looked up (UIDs, text without wild cards) is not counted."""
+"""Values of a key that are tested one by one; what is looked up (UIDs, text without wild cards) is not counted."""
 
 _NESTED_CONTROL: Final = frozenset((SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET))
 _EVERYTHING: Final = 0x1_0000_0000

@@ -102,10 +102,10 @@ def one_value(vr: str, key: str, rules: Rules) -> Callable[[str], bool]:
 
 
 def span(vr: str, text: str, default_offset: int = 0) -> dates.Span | None:
-    """What a value of VR DA, TM or DT stands for, in microseconds; None when it is not a date or time."""
+    """What a stored value of VR DA, TM or DT stands for, in microseconds; None when it is not a date or time."""
     if vr == "DT":
         return dates.moment(text, default_offset)
-    return dates.day(text) if vr == "DA" else dates.time(text)
+    return dates.whole_day(text) if vr == "DA" else dates.time(text)
 
 
 def _same_instant(vr: str, key: str, rules: Rules) -> Callable[[str], bool]:
@@ -114,7 +114,7 @@ def _same_instant(vr: str, key: str, rules: Rules) -> Callable[[str], bool]:
     A key that is no date or time, or a date without its day (PS3.5 6.2 does not know it), is compared as text.
     """
     wanted = span(vr, key, rules.default_offset)
-    if wanted is None or (vr == "DA" and wanted.last - wanted.first >= dates.DAY):
+    if wanted is None:
         return key.__eq__
 
     def same(stored: str) -> bool:

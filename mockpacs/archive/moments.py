@@ -73,7 +73,7 @@ def _in_combined(wanted: ranges.Range, rules: Rules) -> PairTest:
     def matches(date: str, time: str, shift: int) -> bool:
         if not date or not time:
             return rules.unknown_matches
-        found = dates.combined(date, time)
+        found = dates.combined(date, time) if dates.whole_day(date) else None
         return found is not None and wanted.holds(found.first + shift)
 
     return matches

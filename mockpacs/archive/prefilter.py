@@ -33,13 +33,14 @@ class Condition(NamedTuple):
     parameters: tuple[str, ...]
 
 
-def condition(key: Key, rules: Rules, *, shifted: bool = False) -> Condition | None:
+def condition(key: Key, rules: Rules, *, not_as_stored: frozenset[str] = frozenset()) -> Condition | None:
     """The condition of a key that is answered from the index; None when SQL cannot help.
 
-    ``shifted``: dates and times are compared in another timezone than they are stored in, so nothing is said of them.
+    ``not_as_stored``: VRs whose values are not compared as they are stored (in another timezone, or together with
+    another attribute), so that nothing can be said about them here.
     """
     column = COLUMNS[key.tag]
-    if matching.is_universal(key.values) or (shifted and column.vr in ("DA", "TM", "DT")):
+    if matching.is_universal(key.values) or column.vr in not_as_stored:
         return None
     if column.computed:
         return _children(key, rules)

@@ -108,7 +108,10 @@ class _Query:
         self._indexed = [key for key, source in sources if source is Source.COLUMN]
         self._stored = [key for key, source in sources if source is Source.HEADER and key.vr not in values.BULK]
         self._complete = len(self._indexed) + len(self._stored) == len(asked.keys)
-        self._needs_header = bool(self._stored) or self._timezone is not None
+        self._gives_zone = self._timezone is not None or (
+            attributes.TIMEZONE_OFFSET in asked.asked and not asked.timezone
+        )
+        self._needs_header = bool(self._stored) or self._gives_zone
         self._select(model)
         self._tests = [*self._column_tests(), *self._header_tests()]
         self._answer = self._shape(encoding)
@@ -149,11 +152,13 @@ class _Query:
         self._columns += [COLUMNS[tag].sql for tag in read]
 
     def _conditions(self) -> list[tuple[Level, Condition]]:
-        shifted = self._timezone is not None
+        # A range of times combined with one of dates bounds only the first and the last day; moving moves both.
+        combined = frozenset(("TM",) if self._options.combined_datetime else ())
+        not_as_stored = combined if self._timezone is None else frozenset(("DA", "TM"))
         return [
             (COLUMNS[key.tag].level, found)
             for key in self._indexed
-            if (found := condition(key, self._rules, shifted=shifted)) is not None
+            if (found := condition(key, self._rules, not_as_stored=not_as_stored)) is not None
         ]
 
     def _column_tests(self) -> Iterator[RowTest]:
@@ -215,8 +220,8 @@ class _Query:
         return 0 if own is None or self._timezone is None else self._timezone - own
 
     def _zone(self, header: Header | None) -> Sequence[Field]:
-        """Timezone Offset From UTC of the returned times, once it was agreed that timezones matter."""
-        zone = _zone_text(header) if header and self._timezone is not None else ""
+        """Timezone Offset From UTC of the returned times, when it was asked for or agreed that timezones matter."""
+        zone = _zone_text(header) if header and self._gives_zone else ""
         return [Text(attributes.TIMEZONE_OFFSET, "SH", zone)] if zone else []
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from mockpacs.net.dialogue import Dialogue
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
+from mockpacs.net.tls import reason
 from mockpacs.services.access import user_of
 from mockpacs.services.negotiation import Refused, agreed_information, negotiate
 from mockpacs.traffic.exchange import Notice, Peer
@@ -49,17 +53,25 @@ class Hall(Protocol):
 class Acceptor:
     """The receiver of one link."""
 
-    def __init__(self, number: int, environment: Environment, hall: Hall, buffer: bytearray) -> None:
-        self.link = Link(self, buffer)
+    def __init__(
+        self,
+        number: int,
+        address: tuple[str, int],
+        sock: socket.socket,
+        environment: Environment,
+        hall: Hall,
+        buffer: memoryview,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.link = Link(sock, self, buffer, tls)
+        self._peer = Peer(number, _host_and_port(address), secure=tls is not None)
         self._environment = environment
         self._hall = hall
-        self.number = number
-        self._peer = Peer(number, "?")
         self._loop = asyncio.get_running_loop()
         self._upper = UpperLayer(Role.ACCEPTOR, max_pdu_length=environment.house.max_pdu_length)
         self._dialogue: Dialogue | None = None
         self._arriving: Incoming | None = None
-        self._heard_at = self._artim_started_at = self._loop.time()
+        self._active_at = self._artim_started_at = self._loop.time()
         self._artim_starts = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -84,14 +96,13 @@ class Acceptor:
 
     def opened(self) -> None:
         """A connection: ARTIM runs until its A-ASSOCIATE-RQ is here."""
-        self._peer = Peer(self.number, self.link.peer_address, secure=self.link.is_secure)
         self._upper.transport_opened()
         self._hall.entered(self)
         self.flush()
 
-    def received(self, data: memoryview) -> None:
+    def received(self, data: memoryview | bytes) -> None:
         """Bytes: let the upper layer say what they mean, and act on it."""
-        self._heard_at = self._loop.time()
+        self._active_at = self._loop.time()
         for happening in self._upper.receive(data):
             self._handle(happening)
         self.flush()
@@ -106,8 +117,9 @@ class Acceptor:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if isinstance(error, ssl.SSLError):
+            self._notice("closed", f"TLS failed: {reason(error)}")
         self._hall.left(self)
-        del error  # what matters of it, "closed without a release", the upper layer has reported
 
     # what a dialogue needs
 
@@ -122,7 +134,9 @@ class Acceptor:
 
     def flush(self) -> None:
         """Write what the upper layer wants written, mind its timer, close when it says so."""
-        self.link.write(self._upper.data_to_send())
+        if pdus := self._upper.data_to_send():
+            self._active_at = self._loop.time()
+            self.link.write(pdus)
         if self._upper.artim_starts != self._artim_starts:
             self._artim_starts = self._upper.artim_starts
             self._artim_started_at = self._loop.time()
@@ -153,6 +167,8 @@ class Acceptor:
 
     def _negotiate(self, request: AssociateRQ) -> None:
         self._meet(request)
+        if self._upper.state is not State.STA3:
+            return  # more came with the request, before our answer, and ended the association
         answer = negotiate(request, self._environment.house)
         if isinstance(answer, Refused):
             self._reject(answer.answer, answer.why)
@@ -172,8 +188,7 @@ class Acceptor:
 
     def _meet(self, request: AssociateRQ) -> None:
         user = user_of(request.user.user_identity)
-        secure = self.link.is_secure
-        self._peer = Peer(self.number, self._peer.address, request.calling, request.called, user, secure)
+        self._peer = replace(self._peer, calling=request.calling, called=request.called, user=user)
 
     def _reject(self, answer: AssociateRJ, why: str) -> None:
         self._upper.reject(answer)
@@ -221,15 +236,21 @@ class Acceptor:
     def _wait_for_disk(self, incoming: Incoming) -> None:
         """Make the peer wait while the disk is behind, so that memory stays bounded."""
         self.link.pause()
-        incoming.when_caught_up(self.link.resume)
+        incoming.when_written(self.link.resume)
 
     # timers
 
     def _watch(self) -> None:
-        """Have `_look` called when something may have run out. One timer, re-armed lazily: receiving costs nothing."""
+        """Have `_look` called when something may have run out. A timer that comes too early is left alone: it looks,
+
+        and is set again. So receiving costs nothing, and an association one timer.
+        """
+        deadline = self._deadline()
         if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline(), self._look)
+        self._timer = self._loop.call_at(deadline, self._look)
 
     def _deadline(self) -> float:
         limits = self._environment.limits
@@ -237,21 +258,24 @@ class Acceptor:
             return self._artim_started_at + limits.artim_seconds
         if not limits.network_seconds:
             return self._loop.time() + 3600.0
-        if self.link.blocked_since is not None:
-            return self.link.blocked_since + limits.network_seconds
-        if self.is_busy:  # it is we who are silent
+        if self.link.stalled_since is not None:
+            return self.link.stalled_since + limits.network_seconds
+        if self.is_busy or not self.link.is_reading:  # it is we who are silent, or deaf
             return self._loop.time() + _WHILE_BUSY_SECONDS
-        return self._heard_at + limits.network_seconds
+        return self._active_at + limits.network_seconds
 
     def _look(self) -> None:
+        self._timer = None
         if self._deadline() > self._loop.time():
             self._watch()
+        elif not self.link.is_open:
+            self.link.reset()  # it is closing, and the peer does not take the rest
         elif self._upper.artim_running:
             if self._upper.state is State.STA2:
                 self._notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
             self._upper.artim_expired()
             self.flush()
-        elif self.link.blocked_since is not None:
+        elif self.link.stalled_since is not None:
             self._time_out("the peer takes nothing of what we send")
             self.link.reset()  # an A-ABORT would wait behind all that the peer does not take
         else:
@@ -266,3 +290,8 @@ class Acceptor:
 
     def _notice(self, kind: str, text: str, *, detail: bool = False) -> None:
         self._environment.observe(Notice(time.time(), kind, text, self._peer, detail))
+
+
+def _host_and_port(address: tuple[str, int]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -60,6 +60,7 @@ class Dialogue:
         self._sender = sender
         self._waiting: deque[Incoming] = deque()
         self._current: Incoming | None = None
+        self._is_proceeding = False
         self._when_idle: Callable[[], None] | None = None
         self._count = 0
 
@@ -100,17 +101,25 @@ class Dialogue:
             incoming.discard()
 
     def _proceed(self) -> None:
-        """Begin what waits, until something takes longer."""
+        """Begin what waits, until something takes longer: the disk, a service, or the peer that takes no answers."""
+        if self._is_proceeding:
+            return  # called by what was begun below and ended at once: the loop goes on by itself
+        self._is_proceeding = True
         while self._current is None and self._waiting:
             self._current = incoming = self._waiting.popleft()
             if len(self._waiting) < self._environment.limits.max_waiting_requests // 2:
                 self._link.resume()
-            incoming.when_written(partial(self._begin, incoming))
+            self._link.when_drained(partial(incoming.when_written, partial(self._begin, incoming)))
+        self._is_proceeding = False
         if self._current is None and self._when_idle:
             self._when_idle()
 
     def _begin(self, incoming: Incoming) -> None:
         """Give a request to its service, in the lane of that service."""
+        if not self._sender.can_send:  # the association ended before its turn
+            incoming.discard()
+            self._finish(incoming, None)
+            return
         service = self._environment.registry.find(incoming.context.abstract_syntax, incoming.command.service)
         refusal = incoming.refusal()
         if refusal or service is None:
@@ -120,19 +129,15 @@ class Dialogue:
         request = incoming.request(self._agreed, self._peer.calling)
         match service.lane:
             case Lane.WRITER:
-                self._environment.lanes.write(request, partial(self._continue, incoming))
+                self._environment.lanes.write(request, partial(self._finish, incoming))
             case Lane.READER:
                 self._environment.spawn(self._converse(incoming, service.answer(request)))
             case Lane.LOOP:
                 (final,) = service.answer(request)
                 self._finish(incoming, final)
 
-    def _continue(self, incoming: Incoming, final: Outcome | None, responses: int = 0) -> None:
-        self._finish(incoming, final, responses)
-        self._proceed()
-
     def _finish(self, incoming: Incoming, final: Outcome | None, responses: int = 0) -> None:
-        """Send the final response, report the exchange, be ready for the next."""
+        """Send the final response, report the exchange, go on to the next."""
         if final is not None and self._sender.can_send:
             self._respond(incoming, final)
             self._sender.flush()
@@ -141,6 +146,7 @@ class Dialogue:
             final = None
         self._current = None
         self._report(incoming, final, responses)
+        self._proceed()
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
         """A request with many responses."""
@@ -150,7 +156,7 @@ class Dialogue:
         except Exception as error:  # noqa: BLE001 - a defect of ours must not take the association, nor go unheard
             self._trouble(incoming, error)
             final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
-        self._continue(incoming, final, responses)
+        self._finish(incoming, final, responses)
 
     async def _stream(self, outcomes: Iterable[Outcome], incoming: Incoming) -> tuple[int, Outcome | None]:
         """Send pending responses as fast as the peer takes them, and no faster."""

@@ -17,6 +17,9 @@ _SPILL_FROM: Final = 1 << 20
 _HOLD_AT_MOST: Final = 4 << 20
 """Bytes held while the disk is behind; beyond that the peer is made to wait."""
 
+_TOO_LONG_FOR_A_UID: Final = 65
+"""Characters kept of a SOP Instance UID: enough to see that it is none, not the megabyte a command set may have."""
+
 OUT_OF_RESOURCES: Final = 0xA700
 
 
@@ -48,14 +51,14 @@ class Incoming:
         self._environment = environment
         self._held: list[bytes] = []
         self._spool: Spool | None = None
-        self._spilling: asyncio.Future[None] | None = None
+        self._spilling: asyncio.Task[None] | None = None
         self._is_unwanted = False
         self._limit = environment.limits.max_identifier_size
         if command.service == "C-STORE":
             self._limit = environment.limits.max_instance_size
             meta = FileMeta(
-                command.affected_sop_class or context.abstract_syntax,
-                command.affected_sop_instance or "",
+                context.abstract_syntax,  # a command of another class is refused
+                (command.affected_sop_instance or "")[:_TOO_LONG_FOR_A_UID],
                 context.transfer_syntax,
                 source_aet,
             )
@@ -74,7 +77,7 @@ class Incoming:
         else:
             self._spool.append(fragment)
             if self._spool.buffered >= _SPILL_FROM and self._spilling is None:
-                self._spill(self._spool)
+                self._spilling = self._environment.spawn(self._spill(self._spool))
 
     @property
     def is_behind(self) -> bool:
@@ -82,18 +85,11 @@ class Incoming:
         return self._spilling is not None and self._spool is not None and self._spool.buffered >= _HOLD_AT_MOST
 
     def when_written(self, then: Callable[[], None]) -> None:
-        """Call ``then`` when no thread is writing to the spool."""
+        """Call ``then`` when no thread is writing to the spool, and little is left to write."""
         if self._spilling is None:
             then()
         else:
-            self._spilling.add_done_callback(lambda _: self.when_written(then))
-
-    def when_caught_up(self, then: Callable[[], None]) -> None:
-        """Call ``then`` when the disk is no longer behind."""
-        if self._spilling is None or not self.is_behind:
-            then()
-        else:
-            self._spilling.add_done_callback(lambda _: self.when_caught_up(then))
+            self._spilling.add_done_callback(lambda _: then())
 
     def refusal(self) -> Outcome | None:
         """The answer when the data set was too large to be taken."""
@@ -115,21 +111,16 @@ class Incoming:
         self._drop()
 
     def _drop(self) -> None:
-        """Free memory and temporary file; a thread that is writing to it is let finish first, see `_spilled`."""
+        """Free memory and temporary file; a thread that is writing to it is let finish first, see `_spill`."""
         self._held.clear()
         if self._spool is not None and self._spilling is None:
             self._spool.discard()
             self._spool = None
 
-    def _spill(self, spool: Spool) -> None:
-        self._spilling = self._environment.lanes.run(spool.spill)
-        self._spilling.add_done_callback(self._spilled)
-
-    def _spilled(self, spilling: asyncio.Future[None]) -> None:
-        self._spilling = None
-        if spilling.cancelled() or self._spool is None:
-            return
+    async def _spill(self, spool: Spool) -> None:
+        """Have a thread write what is in memory, again while much has come meanwhile."""
+        while spool.buffered >= _SPILL_FROM and not self._is_unwanted:
+            await self._environment.lanes.run(spool.spill)
+        self._spilling = None  # not when cancelled: the thread is still at it
         if self._is_unwanted:
             self._drop()
-        elif self._spool.buffered >= _SPILL_FROM:
-            self._spill(self._spool)

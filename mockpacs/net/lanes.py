@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -56,6 +58,7 @@ class Lanes:
     """The threads of a server. Made in the event loop; ``close`` ends them."""
 
     def __init__(self, storage: WritingService, trouble: Callable[[str, BaseException], None]) -> None:
+        """``trouble`` is told, in the loop, what failed and why."""
         self._loop = asyncio.get_running_loop()
         self._storage = storage
         self._trouble = trouble
@@ -104,15 +107,19 @@ class Lanes:
         try:
             return self._storage.answer_all(requests)
         except Exception as error:  # noqa: BLE001 - the thread must live, and the peers must hear of it
-            self._trouble("storing failed", error)
+            self._in_loop(partial(self._trouble, "storing failed", error))
             return [Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the archive")] * len(requests)
 
     def _hand_over(self, jobs: list[_Job], outcomes: list[Outcome]) -> None:
         def deliver() -> None:
             for (_, done), outcome in zip(jobs, outcomes, strict=True):
-                done(outcome)
+                try:
+                    done(outcome)
+                except Exception as error:  # noqa: BLE001 - the others of the batch are other associations
+                    self._trouble("answering failed", error)
 
-        try:
-            self._loop.call_soon_threadsafe(deliver)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits for the answer any more
+        self._in_loop(deliver)
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
+            self._loop.call_soon_threadsafe(call)

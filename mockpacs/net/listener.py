@@ -16,9 +16,12 @@ from mockpacs.errors import StartError
 from mockpacs.net.acceptor import Acceptor
 from mockpacs.net.environment import Environment
 from mockpacs.net.link import RECEIVE_BUFFER_SIZE
-from mockpacs.traffic.exchange import Notice, Peer
+from mockpacs.traffic.exchange import Notice
 
 _BACKLOG: Final = 1024
+_ACCEPT_AT_ONCE: Final = 64
+_ACCEPT_AGAIN_SECONDS: Final = 0.1
+_CUT_SECONDS: Final = 0.5
 _SPARE_CONNECTIONS: Final = 256
 """Connections beyond max_associations that may be waiting to be told no."""
 _SPARE_DESCRIPTORS: Final = 64
@@ -31,13 +34,12 @@ class Listener:
     def __init__(self, environment: Environment, tls: ssl.SSLContext | None = None) -> None:
         self._environment = environment
         self._tls = tls
-        self._buffer = bytearray(RECEIVE_BUFFER_SIZE)
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._numbers = count(1)
-        self._connections: dict[Acceptor, None] = {}  # in order of age
+        self._listening: list[socket.socket] = []
+        self._connections: set[Acceptor] = set()
         self._associations: set[Acceptor] = set()
         self._waiting: dict[Acceptor, None] = {}  # connected, not associated, in order of age
-        self._servers: list[asyncio.Server] = []
-        self._accepting: list[asyncio.Task[None]] = []
         self._gone = asyncio.Event()
         self._gone.set()
         self._most = min(environment.limits.max_associations + _SPARE_CONNECTIONS, _descriptor_limit())
@@ -53,47 +55,36 @@ class Listener:
         for family, address in await _resolve(host, port):
             sock = _bind(family, (address, bound[0][1] if bound else port))
             bound.append(sock.getsockname()[:2])
-            if self._tls is None:
-                server = await asyncio.get_running_loop().create_server(
-                    self._acceptor_link, sock=sock, backlog=_BACKLOG
-                )
-                self._servers.append(server)
-            else:
-                sock.listen(_BACKLOG)
-                self._accepting.append(self._environment.spawn(self._accept_tls(sock, self._tls)))
+            sock.listen(_BACKLOG)
+            self._listening.append(sock)
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
         return bound
 
     async def close(self, timeout_seconds: float) -> int:
         """Stop listening, abort all associations, wait; returns how many connections had to be cut at the end."""
-        for server in self._servers:
-            server.close()
-        for task in self._accepting:
-            task.cancel()
+        for sock in self._listening:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        self._listening.clear()
         for acceptor in list(self._connections):
             acceptor.stop()
-        stragglers = 0
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._gone.wait()
-        except TimeoutError:
-            stragglers = len(self._connections)
-            for acceptor in list(self._connections):
-                acceptor.link.reset()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await self._gone.wait()
-        return stragglers
+        if await self._all_gone(timeout_seconds):
+            return 0
+        stragglers = list(self._connections)
+        for acceptor in stragglers:
+            acceptor.link.reset()
+        await self._all_gone(_CUT_SECONDS)
+        return len(stragglers)
 
     # Hall
 
     def entered(self, acceptor: Acceptor) -> None:
         """A connection more. When there are too many, the one that has been silent for longest makes room."""
-        self._connections[acceptor] = self._waiting[acceptor] = None
+        self._connections.add(acceptor)
+        self._waiting[acceptor] = None
         self._gone.clear()
-        if len(self._connections) > self._most and self._waiting:
-            oldest = next(iter(self._waiting))
-            del self._waiting[oldest]
-            oldest.drop("made room for newer connections: it had not asked for an association")
+        if len(self._connections) > self._most:
+            self._make_room()
 
     def admit(self, acceptor: Acceptor) -> bool:
         """Count an association, unless there are too many."""
@@ -106,44 +97,52 @@ class Listener:
 
     def left(self, acceptor: Acceptor) -> None:
         """A connection less."""
-        self._connections.pop(acceptor, None)
+        self._connections.discard(acceptor)
         self._waiting.pop(acceptor, None)
         self._associations.discard(acceptor)
         if not self._connections:
             self._gone.set()
 
+    def _make_room(self) -> None:
+        """Drop the connection that has been silent for longest and never became an association."""
+        if self._waiting:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.drop("made room for newer connections: it had not asked for an association")
+
+    async def _all_gone(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+        return self._gone.is_set()
+
     # connections
 
-    def _acceptor_link(self) -> asyncio.BaseProtocol:
-        return Acceptor(next(self._numbers), self._environment, self, self._buffer).link
+    def _accept(self, listening: socket.socket) -> None:
+        """Take what waits at the door, some at a time so that those inside are served as well."""
+        for _ in range(_ACCEPT_AT_ONCE):
+            try:
+                sock, address = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._cannot_accept(listening, error)
+                return
+            sock.setblocking(False)
+            Acceptor(next(self._numbers), address, sock, self._environment, self, self._buffer, self._tls).link.open()
 
-    async def _accept_tls(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
-        """Accept here instead of in `create_server`, which keeps a failed handshake to itself."""
+    def _cannot_accept(self, listening: socket.socket, error: OSError) -> None:
+        """Out of descriptors or memory: close the door for a moment, let go of somebody who says nothing."""
+        self._make_room()
+        text = f"cannot accept a connection: {error.strerror}; trying again"
+        self._environment.observe(Notice(time.time(), "trouble", text))
         loop = asyncio.get_running_loop()
-        with listening:
-            while True:
-                try:
-                    sock, address = await loop.sock_accept(listening)
-                except OSError as error:
-                    if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                        raise
-                    await asyncio.sleep(0.1)  # nothing to accept with: let some connection end
-                    continue
-                self._environment.spawn(self._shake_hands(sock, address, tls))
+        loop.remove_reader(listening)
+        loop.call_later(_ACCEPT_AGAIN_SECONDS, self._accept_again, listening)
 
-    async def _shake_hands(self, sock: socket.socket, address: tuple[str, int], tls: ssl.SSLContext) -> None:
-        """One TLS handshake in a task of its own: a client that stalls in it delays nobody."""
-        acceptor = Acceptor(next(self._numbers), self._environment, self, self._buffer)
-        seconds = self._environment.limits.artim_seconds
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: acceptor.link, sock, ssl=tls, ssl_handshake_timeout=seconds
-            )
-        except (OSError, ssl.SSLError) as error:
-            why = f"TLS handshake failed: {_tls_reason(error)}"
-            peer = Peer(acceptor.number, f"{address[0]}:{address[1]}", secure=True)
-            self._environment.observe(Notice(time.time(), "closed", why, peer))
-            sock.close()
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
@@ -164,6 +163,7 @@ def _bind(family: int, address: tuple[str, int]) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts, on Linux
         sock.bind(address)
     except OSError as error:
         sock.close()
@@ -180,14 +180,6 @@ def _why_not(address: tuple[str, int], error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{address[0]} is not an address of this machine (host)"
     return f"cannot listen on {where}: {error.strerror}"
-
-
-def _tls_reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"client certificate: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    return str(error) or type(error).__name__
 
 
 def _descriptor_limit() -> int:

@@ -5,12 +5,13 @@ Everything proposed is answered, in the order of the proposal; what decides is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from mockpacs.services.access import Access
+from mockpacs.services.sop_classes import is_uid
 from mockpacs.wire import (
     APPLICATION_CONTEXT,
     AssociateAC,
@@ -76,17 +77,21 @@ def negotiate(request: AssociateRQ, house: House) -> AssociateAC | Refused:
     if refused:
         return refused
     user = request.user
+    # Only what belongs to a proposed class is answered, and once: an answer must not outgrow its 16-bit length.
+    proposed = {context.abstract_syntax for context in request.contexts}
+    roles = {role.sop_class: role for role in user.roles if role.sop_class in proposed}
+    extended = {item.sop_class: item for item in user.extended if item.sop_class in proposed}
     return AssociateAC(
         called=request.called,
         calling=request.calling,
-        contexts=tuple(_context(context, house) for context in request.contexts),
+        contexts=tuple(_contexts(request.contexts, house)),
         user=UserInformation(
             max_pdu_length=house.max_pdu_length,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             asynchronous_operations=AsynchronousOperations(1, 1) if user.asynchronous_operations else None,
-            roles=tuple(_role(role, house) for role in user.roles),
-            extended=tuple(_extended(user.extended, house)),
+            roles=tuple(_role(role, house) for role in roles.values()),
+            extended=tuple(_extended(extended.values(), house)),
             identity_response=_identity_response(user),
         ),
     )
@@ -104,7 +109,7 @@ def store_unchanged(proposed: tuple[str, ...]) -> str | None:
     take it. One that names several shows what the sender could do, so it is spared the work: native first, explicit
     before implicit because explicit keeps the VR of private elements, little endian before the retired big endian.
     """
-    special = [uid for uid in proposed if uid not in _NATIVE]
+    special = [uid for uid in proposed if uid not in _NATIVE and is_uid(uid)]
     if len(special) == 1:
         return special[0]
     return next((uid for uid in _NATIVE if uid in proposed), None) or next(iter(special), None)
@@ -128,6 +133,17 @@ def _refusal(request: AssociateRQ, house: House) -> Refused | None:
     return None
 
 
+def _contexts(proposed: tuple[ProposedContext, ...], house: House) -> Iterator[ContextAnswer]:
+    """The answers in order. Of several contexts with one identifier only the first can be meant later on."""
+    seen: set[int] = set()
+    for context in proposed:
+        if context.context_id in seen:
+            yield ContextAnswer(context.context_id, Refusal.NO_REASON, EXPLICIT_LITTLE)
+        else:
+            yield _context(context, house)
+        seen.add(context.context_id)
+
+
 def _context(context: ProposedContext, house: House) -> ContextAnswer:
     """One proposed context answered. The transfer syntax of a refused one is not significant (PS3.8 9.3.3.2)."""
     offer = house.offer(context.abstract_syntax)
@@ -147,7 +163,7 @@ def _role(role: RoleSelection, house: House) -> RoleSelection:
     return RoleSelection(role.sop_class, role.scu and offer is not None, role.scp and bool(offer and offer.both_roles))
 
 
-def _extended(proposed: tuple[ExtendedNegotiation, ...], house: House) -> Iterator[ExtendedNegotiation]:
+def _extended(proposed: Iterable[ExtendedNegotiation], house: House) -> Iterator[ExtendedNegotiation]:
     for item in proposed:
         offer = house.offer(item.sop_class)
         if offer and offer.agree:

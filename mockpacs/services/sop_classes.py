@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+_UID: Final = re.compile(r"[0-9.]{1,64}")
 DICOM_ROOT: Final = "1.2.840.10008."
 _COMPOSITE_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
 # Storage SOP classes that live elsewhere in the tree (PS3.4 B.5, GG.3).
@@ -16,8 +18,14 @@ _NOT_STORAGE: Final = frozenset(
 )
 
 
+def is_uid(text: str) -> bool:
+    """Whether this can be a UID (PS3.5 9.1); leading zeros and empty components occur, and harm nobody."""
+    return _UID.fullmatch(text) is not None
+
+
 def is_storage(sop_class: str) -> bool:
     """Whether a C-STORE may be expected: the standard's storage classes, and everything private."""
     if not sop_class.startswith(DICOM_ROOT):
-        return bool(sop_class)
-    return (sop_class.startswith(_COMPOSITE_STORAGE) and sop_class not in _NOT_STORAGE) or sop_class in _ELSEWHERE
+        return is_uid(sop_class)
+    composite = sop_class.startswith(_COMPOSITE_STORAGE) and sop_class not in _NOT_STORAGE
+    return (composite and is_uid(sop_class)) or sop_class in _ELSEWHERE

@@ -18,7 +18,7 @@ class Peer:
     calling: str = ""
     called: str = ""
     user: str = ""
-    """Primary field of the user identity that was accepted, "" without one."""
+    """The user name, or the kind of token, of the user identity that came, "" without one; never a secret."""
     secure: bool = False
 
 
@@ -38,9 +38,9 @@ class Exchange:
     comment: str
     """The Error Comment that was sent, or why there was no answer."""
     started: float
-    """Wall clock of the complete request, seconds since 1970."""
+    """Wall clock when the command set of the request was complete, seconds since 1970."""
     seconds: float
-    """From the first byte of the request's command to the last response."""
+    """From then to the last response."""
     size: int = 0
     """Bytes of the request's data set."""
     responses: int = 1

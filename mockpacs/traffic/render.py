@@ -50,8 +50,8 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     for unit, one in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        if count < one * 1000:
-            return f"{count / one:.0f} {unit}" if count >= one * 10 else f"{count / one:.1f} {unit}"
+        if count < one * 999.5:
+            return f"{count / one:.0f} {unit}" if count >= one * 9.95 else f"{count / one:.1f} {unit}"
     return f"{count / 1e12:.1f} TB"
 
 

@@ -89,7 +89,8 @@ class Machine:
         self.state = State.STA1
 
     def _establish(self, ac: AssociateAC, peer: UserInformation) -> None:
-        proposed = {context.context_id: context.abstract_syntax for context in self._rq.contexts}
+        # reversed: of several contexts with one identifier the first is meant
+        proposed = {context.context_id: context.abstract_syntax for context in reversed(self._rq.contexts)}
         for answer in ac.contexts:
             # an answer to what was not proposed means nothing
             if answer.result == 0 and (abstract_syntax := proposed.get(answer.context_id)) is not None:

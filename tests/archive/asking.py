@@ -21,7 +21,9 @@ PLAIN = QueryOptions(retrieve_aet="MOCKPACS")
 TABLES = {Level.PATIENT: "patient", Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
 
 
-def identifier(level: str | None, keys: Mapping[str, Any] = {}, encoding: Encoding = EXPLICIT_LITTLE, **more: Any) -> bytes:
+def identifier(
+    level: str | None, keys: Mapping[str, Any] = {}, encoding: Encoding = EXPLICIT_LITTLE, **more: Any
+) -> bytes:
     """An identifier written by pydicom. Sequence values are lists of dictionaries."""
     dataset = dataset_of({**keys, **more} | ({} if level is None else {"QueryRetrieveLevel": level}))
     return written(dataset, encoding)

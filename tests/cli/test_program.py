@@ -118,6 +118,10 @@ HEAVY = ("pydicom", "pynetdicom", "peewee", "typer", "rich", "yaml", "asyncio", 
         ("import mockpacs", HEAVY),
         ("from mockpacs import Options; Options()", HEAVY),
         ("import mockpacs.cli.program", ("pydicom", "pynetdicom", "rich", "yaml", "numpy")),
+        (
+            "import mockpacs.cli\ntry: mockpacs.cli.main(['serve', '--port', 'x', '-v'])\nexcept SystemExit: pass",
+            ("pydantic", "pydicom", "pynetdicom", "rich", "yaml", "numpy"),
+        ),
         ("from mockpacs import MockPACS", ("pydicom", "pynetdicom", "typer", "rich", "yaml", "numpy")),
     ],
 )

@@ -6,14 +6,15 @@ What cannot be sent, or only with help, is listed by name with the reason. A fil
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian
-from pydicom.uid import ImplicitVRLittleEndian as ImplicitLittle
+from pydicom import dcmread
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.dsutils import split_dataset
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -47,12 +48,7 @@ NOT_SENT = {
 }
 """Files that no client could send, and why."""
 
-IMPLICIT, EXPLICIT, BIG, DEFLATED = (
-    ImplicitLittle,
-    ExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    DeflatedExplicitVRLittleEndian,
-)
+IMPLICIT, EXPLICIT, BIG = ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian
 
 ADOPTED = {
     "ExplVR_BigEndNoMeta.dcm": (RT_ION_PLAN, BIG, "no file meta information"),
@@ -68,9 +64,9 @@ ADOPTED = {
 """Files that lack what a client needs: the class and transfer syntax the test says for them, and why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Input:
-    """A file and what a client says about it on the wire. ``data`` is the data set, byte by byte as it is in the file."""
+    """A file and what a client says about it on the wire. ``data`` is the data set, byte by byte as in the file."""
 
     path: Path
     name: str
@@ -79,15 +75,24 @@ class Input:
     transfer_syntax: UID
     data: bytes
 
+    @cached_property
+    def instance_in_data_set(self) -> str:
+        """The SOP Instance UID inside the data set: not always that of the file meta information."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # among these files are many that pydicom has to say something about
+            found = dcmread(self.path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True)
+        return str(found.get("SOPInstanceUID", ""))
+
 
 def folders() -> list[Path]:
     """Where the wheels keep their files."""
+    inside = {"pydicom": ("data/test_files", "data/charset_files"), "pynetdicom": ("tests/dicom_files",)}
     found = []
-    for package, inside in (("pydicom", ("data/test_files", "data/charset_files")), ("pynetdicom", ("tests/dicom_files",))):
+    for package, names in inside.items():
         spec = find_spec(package)
         assert spec is not None
         assert spec.origin is not None
-        found += [Path(spec.origin).parent / folder for folder in inside]
+        found += [Path(spec.origin).parent / name for name in names]
     return found
 
 
@@ -102,9 +107,7 @@ def all_files() -> Iterator[tuple[str, Path]]:
 @cache
 def inputs() -> tuple[Input, ...]:
     """Everything that a client can send as it is."""
-    return tuple(
-        _read(name, path) for name, path in all_files() if name not in NOT_SENT and name not in ADOPTED
-    )
+    return tuple(_read(name, path) for name, path in all_files() if name not in NOT_SENT and name not in ADOPTED)
 
 
 @cache
@@ -116,33 +119,26 @@ def named(name: str) -> Input:
 def adopted() -> list[Input]:
     """The files that need help, with the help they need."""
     paths = dict(all_files())
-    return [
-        Input(paths[name], name, UID(sop_class), UID(f"1.2.826.0.1.3680043.9.7999.{number}"), syntax, _data_set(paths[name]))
-        for number, (name, (sop_class, syntax, _)) in enumerate(ADOPTED.items(), 1)
-    ]
+    made = []
+    for number, (name, (sop_class, syntax, _)) in enumerate(ADOPTED.items(), 1):
+        instance = UID(f"1.2.826.0.1.3680043.9.7999.{number}")
+        made.append(Input(paths[name], name, UID(sop_class), instance, syntax, _data_set(paths[name])))
+    return made
 
 
 def waves(of: Iterable[Input]) -> list[list[Input]]:
     """The same files in as few groups as possible in which no SOP Instance UID occurs twice, in file or data set."""
-    groups: list[tuple[set[str], list[Input]]] = []
+    groups: list[list[Input]] = []
+    seen: list[set[str]] = []
     for each in of:
-        uids = {each.sop_instance, instance_in_data_set(each)}
-        for seen, members in groups:
-            if seen.isdisjoint(uids):
-                break
-        else:
-            seen, members = set(), []
-            groups.append((seen, members))
-        seen |= uids
-        members.append(each)
-    return [members for _, members in groups]
-
-
-def instance_in_data_set(of: Input) -> str:
-    """The SOP Instance UID inside the data set: not always that of the file meta information."""
-    from pydicom import dcmread
-
-    return str(dcmread(of.path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True).get("SOPInstanceUID", ""))
+        uids = {each.sop_instance, each.instance_in_data_set}
+        at = next((number for number, others in enumerate(seen) if others.isdisjoint(uids)), len(groups))
+        if at == len(groups):
+            groups.append([])
+            seen.append(set())
+        groups[at].append(each)
+        seen[at] |= uids
+    return groups
 
 
 def _read(name: str, path: Path) -> Input:
