@@ -97,11 +97,8 @@ def moment(text: str, default_offset: int = 0) -> Span | None:
 
 
 def combined(date_text: str, time_text: str) -> Span | None:
-    """The span of a date and the time that belongs to it; None when one of them is not readable.
-
-    A date of partial precision, as a bound of a range may be, begins with its first day.
-    """
+    """The span of a date and the time that belongs to it; None when one of them is not readable."""
     whole, clock = day(date_text), time(time_text)
-    if whole is None:
+    if whole is None or clock is None:
         return None
-    return Span(whole.first + clock.first, whole.first + clock.last) if clock else None
+    return Span(whole.first + clock.first, whole.last + 1 - DAY + clock.last)

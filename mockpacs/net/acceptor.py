@@ -6,7 +6,6 @@ import asyncio
 import socket
 import ssl
 import time
-from dataclasses import replace
 from typing import Protocol
 
 from mockpacs.net.dialogue import Dialogue
@@ -188,7 +187,8 @@ class Acceptor:
 
     def _meet(self, request: AssociateRQ) -> None:
         user = user_of(request.user.user_identity)
-        self._peer = replace(self._peer, calling=request.calling, called=request.called, user=user)
+        met = self._peer
+        self._peer = Peer(met.number, met.address, request.calling, request.called, user, met.secure)
 
     def _reject(self, answer: AssociateRJ, why: str) -> None:
         self._upper.reject(answer)

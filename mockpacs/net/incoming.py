@@ -119,7 +119,7 @@ class Incoming:
 
     async def _spill(self, spool: Spool) -> None:
         """Have a thread write what is in memory, again while much has come meanwhile."""
-        while spool.buffered >= _SPILL_FROM and not self._is_unwanted:
+        while spool.buffered >= _SPILL_FROM and spool.problem is None and not self._is_unwanted:
             await self._environment.lanes.run(spool.spill)
         self._spilling = None  # not when cancelled: the thread is still at it
         if self._is_unwanted:

@@ -54,6 +54,7 @@ class Link:
         """``sock`` is connected and does not block; ``context`` makes it a TLS server."""
         self._loop = asyncio.get_running_loop()
         self._socket = sock
+        self._descriptor = sock.fileno()  # a number: asyncio looks up a socket by its repr
         self._receiver = receiver
         self._buffer = buffer
         self._tls = TlsLayer(context) if context else None
@@ -114,13 +115,13 @@ class Link:
         """Read no more: TCP makes the peer wait."""
         if self._is_reading:
             self._is_reading = False
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._descriptor)
 
     def resume(self) -> None:
         """Read again."""
         if not self._is_reading and not self._is_closing:
             self._is_reading = True
-            self._loop.add_reader(self._socket, self._read)
+            self._loop.add_reader(self._descriptor, self._read)
 
     def close(self) -> None:
         """Send what waits, then FIN."""
@@ -194,7 +195,7 @@ class Link:
         if sent < len(data):
             if not self._unsent:
                 self.stalled_since = self._loop.time()
-                self._loop.add_writer(self._socket, self._send_more)
+                self._loop.add_writer(self._descriptor, self._send_more)
             self._unsent.append(memoryview(data)[sent:])
             self._unsent_size += len(data) - sent
 
@@ -217,7 +218,7 @@ class Link:
             self._release_producers()
         if not self._unsent:
             self.stalled_since = None
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._descriptor)
             if self._is_closing:
                 self._end(None)
 
@@ -232,7 +233,7 @@ class Link:
             return
         self.pause()
         if self._unsent:
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._descriptor)
             self._unsent.clear()
             self._unsent_size = 0
         self._is_closing = self._is_closed = True

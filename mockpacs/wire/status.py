@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -152,6 +153,7 @@ def find(status: int, service: str = "") -> Status | None:
     return next((row for row in statuses(service) if row.first <= status <= row.last), None)
 
 
+@lru_cache(maxsize=1024)
 def name_of(status: int, service: str = "") -> str:
     """Return the name of a code, its four hexadecimal digits when it has none."""
     row = find(status, service)

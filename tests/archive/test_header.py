@@ -195,7 +195,9 @@ def test_any_prefix_and_any_garbage_is_read_without_an_exception(encoding):
 @pytest.mark.parametrize("depth", [64, 300, 10_000])
 @pytest.mark.parametrize("closed", [True, False])
 def test_deep_nesting_is_stepped_over(depth, closed):
-    opened = struct.pack("<HH2sHL", 0x0008, 0x1115, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    opened = struct.pack("<HH2sHL", 0x0008, 0x1115, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
     end = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
     reading = read(encode_element(0x00080060, "CS", b"CT", EXPLICIT_LITTLE) + opened * depth + end * depth * closed)
     assert (reading.problem == "") is closed

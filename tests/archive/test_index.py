@@ -127,8 +127,7 @@ def test_a_reader_abandoned_or_still_running_at_the_close_leaves_no_connection(t
 
 def test_a_failed_transaction_changes_nothing(index):
     with pytest.raises(sqlite3.IntegrityError), index.transaction() as connection:
-        connection.execute("INSERT INTO patient (key) VALUES ('A')")
-        connection.execute("INSERT INTO patient (key) VALUES ('A')")
+        connection.executemany("INSERT INTO patient (key) VALUES (?)", [("A",), ("A",)])
     assert list(index.rows("SELECT * FROM patient")) == []
     with index.transaction() as connection:
         connection.execute("INSERT INTO patient (key) VALUES ('A')")

@@ -1,4 +1,4 @@
-"""Storing: one answer per instance, nothing left behind when something refuses, and back to work when it no longer does."""
+"""Storing: one answer per instance, nothing left behind when the disk refuses, and service when it no longer does."""
 
 from __future__ import annotations
 
@@ -336,8 +336,17 @@ def test_an_index_that_is_full_is_a700_and_service_returns(disk, tmp_path):
     store_one(disk, "1.1")
     pages = disk.index.connection.execute("PRAGMA page_count").fetchone()[0]
     disk.index.connection.execute(f"PRAGMA max_page_count = {pages}")
-    answers = [store_one(disk, f"1.{number}", PatientComments="x" * 9000, StudyInstanceUID=f"1.{number}",
-                         SeriesInstanceUID=f"1.{number}.1", PatientID=f"P{number}") for number in range(2, 12)]
+    answers = [
+        store_one(
+            disk,
+            f"1.{number}",
+            PatientComments="x" * 9000,
+            StudyInstanceUID=f"1.{number}",
+            SeriesInstanceUID=f"1.{number}.1",
+            PatientID=f"P{number}",
+        )
+        for number in range(2, 12)
+    ]
     assert {answer.status for answer in answers} >= {0xA700}
     assert "full" in answers[-1].comment
     assert list(disk.verify()) == []

@@ -204,6 +204,26 @@ def test_dates_and_times_are_one_range_once_that_was_agreed() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("dates", "times", "found"),
+    [
+        ("20060706-", "1000-", ["1.6.12", "1.6.19", "1.7.9", "1.7.12", "1.7.19"]),
+        ("-20060706", "-1000", ["1.5.9", "1.5.12", "1.5.19", "1.6.9"]),
+        ("2006-2006", "1000-0800", ["1.5.9", "1.5.12", "1.5.19", "1.6.9", "1.6.12", "1.6.19", "1.7.9", "1.7.12", "1.7.19"]),
+        ("20060706", "1000-1300", ["1.6.12"]),
+        ("20060706-", "-1000", ["1.6.9", "1.7.9"]),
+    ],
+)  # fmt: skip
+def test_only_ranges_of_the_same_form_are_combined(dates: str, times: str, found: list[str]) -> None:
+    archive = filled(
+        {"StudyInstanceUID": f"1.{day}.{hour}", "StudyDate": f"200607{day:02}", "StudyTime": f"{hour:02}"}
+        for day, hour in itertools.product((5, 6, 7), (9, 12, 19))
+    )
+    options = QueryOptions(combined_datetime=True)
+    keys = {"StudyDate": dates, "StudyTime": times}
+    assert archive.values("STUDY", "StudyInstanceUID", keys, options=options) == found
+
+
 def test_times_are_compared_in_the_timezone_of_the_query_once_that_was_agreed() -> None:
     archive = Filled()
     late = {"StudyDate": "20210304", "StudyTime": "2330"}
@@ -435,7 +455,7 @@ ALL_RULES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(rows, min_size=1, max_size=5), keys, st.sampled_from(ALL_RULES))
 def test_the_sql_in_front_never_loses_a_match(
     stored_rows: list[dict[str, str]], chosen: dict[str, int], rules: Rules

@@ -1,4 +1,4 @@
-"""Starting after an unclean stop, with a lost index, or beside another process; looking for disagreements; reindexing."""
+"""Starting after an unclean stop, with a lost index, beside another process; verifying, reindexing, adding files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def dump(archive: Archive) -> list[tuple]:
     ]
 
 
-_INSTANCES = "SELECT sop_instance_uid, transfer_syntax_uid, path, size, data_offset, source_aet FROM instance ORDER BY 1"
+_INSTANCES = (
+    "SELECT sop_instance_uid, transfer_syntax_uid, path, size, data_offset, source_aet FROM instance ORDER BY 1"
+)
 
 
 def test_after_a_clean_stop_there_is_nothing_to_do_and_everything_is_there(tmp_path):
@@ -225,7 +227,7 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be used: Not a directory"):
         Archive.open(tmp_path / "file" / "storage")
-    with pytest.raises(StorageError, match="index.sqlite cannot be used"):
+    with pytest.raises(StorageError, match=r"index\.sqlite cannot be used"):
         Archive.open(tmp_path / "nothing", read_only=True)
 
 
@@ -304,7 +306,10 @@ def test_a_reindexed_archive_opens_again(tmp_path):
         assert (reindexed.instances, reindexed.strange_files) == (2, ("archive/1.2.3/1.2.3.4/notes.txt",))
     with Archive.open(tmp_path) as archive:
         assert archive.counts().instances == 2
-        assert sorted(path.name for path in tmp_path.iterdir() if path.is_file())[:2] == ["archive.lock", "index.sqlite"]
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_file())[:2] == [
+            "archive.lock",
+            "index.sqlite",
+        ]
 
 
 def test_adding_a_folder_takes_every_instance_and_reports_the_rest(tmp_path):

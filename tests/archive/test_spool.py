@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_a_spool_makes_no_file_before_it_is_spilled(incoming):
     spool.append(b"ab")
     spool.append(memoryview(b"cd"))
     assert (spool.size, spool.buffered, spool.temporary) == (4, 4, None)
-    assert os.listdir(incoming) == []
+    assert list(Path(incoming).iterdir()) == []
     assert list(spool.blocks()) == [b"ab", b"cd"]
 
 
@@ -45,8 +46,7 @@ def test_spilling_moves_everything_to_a_part_10_file(incoming):
     spool.append(b"cd")
     assert (spool.size, spool.buffered) == (4, 2)
     path = spool.finish(full_sync=True)
-    with open(path, "rb") as file:
-        assert file.read() == encode_head(META) + b"abcd"
+    assert Path(path).read_bytes() == encode_head(META) + b"abcd"
     assert b"".join(spool.blocks()) == b"abcd"
     assert spool.finish(full_sync=False) == path
 
@@ -66,7 +66,7 @@ def test_beginning_end_and_whole_are_the_same_wherever_the_bytes_are(incoming, s
         assert bytes(whole) == data
     assert b"".join(spool.blocks()) == data
     spool.discard()
-    assert os.listdir(incoming) == []
+    assert list(Path(incoming).iterdir()) == []
 
 
 def test_an_empty_spool_has_nothing_in_it(incoming):
@@ -106,16 +106,16 @@ def test_more_fragments_than_one_system_call_takes_arrive_in_order(incoming):
     spool = Spool(META, incoming)
     for number in range(2500):
         spool.append(b"%04d" % number)
-    with open(spool.finish(full_sync=False), "rb") as file:
-        assert file.read()[len(spool.head) :] == b"".join(b"%04d" % number for number in range(2500))
+    assert Path(spool.finish(full_sync=False)).read_bytes()[len(spool.head) :] == b"".join(
+        b"%04d" % number for number in range(2500)
+    )
 
 
 def test_a_write_that_takes_only_a_part_is_continued(incoming, monkeypatch):
     monkeypatch.setattr(os, "writev", lambda descriptor, buffers: os.write(descriptor, b"".join(buffers)[:7]))
     spool = Spool(META, incoming)
     spool.append(b"ab" * 100)
-    with open(spool.finish(full_sync=False), "rb") as file:
-        assert file.read() == spool.head + b"ab" * 100
+    assert Path(spool.finish(full_sync=False)).read_bytes() == spool.head + b"ab" * 100
 
 
 def test_a_full_disk_is_remembered_and_no_second_try_doubles_the_bytes(incoming, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_full_disk_is_remembered_and_no_second_try_doubles_the_bytes(incoming,
     with pytest.raises(OSError, match="No space left"):
         spool.finish(full_sync=False)
     spool.discard()
-    assert os.listdir(incoming) == []
+    assert list(Path(incoming).iterdir()) == []
 
 
 def test_in_memory_a_spill_leaves_everything_where_it_is():
@@ -151,7 +151,7 @@ def test_discarding_twice_or_after_release_is_harmless(incoming, tmp_path):
     spool.append(b"abcd")
     path = spool.finish(full_sync=False)
     kept = tmp_path / "kept.dcm"
-    os.replace(path, kept)
+    Path(path).replace(kept)
     spool.release()
     spool.discard()
     spool.discard()

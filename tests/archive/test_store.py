@@ -102,7 +102,21 @@ def test_the_pixels_of_no_preamble_no_meta_files_are_recognised_by_their_first_e
 
 @pytest.mark.parametrize(
     "text",
-    ["../../etc/passwd", "..", ".", "...", "/etc/passwd", "a\0b", "C:\\x", "1.2.", ".1", "é" * 300, "1" * 65, "\n", "٣"],
+    [
+        "../../etc/passwd",
+        "..",
+        ".",
+        "...",
+        "/etc/passwd",
+        "a\0b",
+        "C:\\x",
+        "1.2.",
+        ".1",
+        "é" * 300,
+        "1" * 65,
+        "\n",
+        "٣",
+    ],
 )
 def test_text_that_is_no_uid_becomes_a_name_without_meaning_to_a_file_system(text):
     name = safe_name(text)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mockpacs.wire import (
+    Abort,
     AcceptedContext,
     AssociateAC,
     AssociateRJ,
@@ -106,13 +107,22 @@ class WireClient:
     def associate(
         self, *contexts: ProposedContext, calling: str = "RAW", called: str = "MOCKPACS", **user: Any
     ) -> AssociateAC | AssociateRJ:
-        information = UserInformation(**{"max_pdu_length": 16384, "implementation_class_uid": "1.2.3", **user})
-        self.send(encode_pdu(AssociateRQ(called, calling, contexts or CONTEXTS, information)))
+        self.send(associate_request(*contexts, calling=calling, called=called, **user))
         answer = self.read()
         assert isinstance(answer, AssociateAC | AssociateRJ), answer
         if isinstance(answer, AssociateAC):
             self.max_pdu = answer.user.max_pdu_length
         return answer
+
+    def read_abort(self) -> tuple[int, int]:
+        """Source and reason of the A-ABORT that must come next."""
+        pdu = self.read()
+        assert isinstance(pdu, Abort), pdu
+        return pdu.source, pdu.reason
+
+    def read_end(self) -> None:
+        """See the connection end, and nothing before it."""
+        assert (pdu := self.read()) is None, pdu
 
     def message(self, context_id: int, command: Command, data: bytes | None = None) -> bytes:
         """The bytes of a message."""
@@ -210,10 +220,18 @@ class WireClient:
         return bytes(data)
 
 
+def associate_request(
+    *contexts: ProposedContext, calling: str = "RAW", called: str = "MOCKPACS", **user: Any
+) -> bytes:
+    """The bytes of an A-ASSOCIATE-RQ; ``user`` is what its user information says."""
+    information = UserInformation(**{"max_pdu_length": 16384, "implementation_class_uid": "1.2.3", **user})
+    return encode_pdu(AssociateRQ(called, calling, contexts or CONTEXTS, information))
+
+
 def accepted(answer: AssociateAC | AssociateRJ) -> dict[int, str]:
     """The accepted contexts of an answer and their transfer syntaxes."""
     assert isinstance(answer, AssociateAC), answer
     return {context.context_id: context.transfer_syntax for context in answer.contexts if context.result == 0}
 
 
-__all__ = ["CONTEXTS", "CT", "AcceptedContext", "WireClient", "accepted", "ct_image", "element"]
+__all__ = ["CONTEXTS", "CT", "AcceptedContext", "WireClient", "accepted", "associate_request", "ct_image", "element"]

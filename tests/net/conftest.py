@@ -1,0 +1,166 @@
+"""Servers for the tests of this folder, and what every test must leave behind: nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockpacs import MockPACS
+from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.traffic.render import line
+from mockpacs.wire import ProposedContext
+from tests.net.wire_client import WireClient
+
+PATIENCE_SECONDS = 20.0
+
+
+class Served:
+    """A running server, what it reported, and the clients that talk to it. Ended by the fixture that made it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.records: list[Record] = []
+        self._reported = threading.Condition()
+        self._clients: list[WireClient] = []
+        self._instances = count(1)
+        self._before = _descriptors()
+        self.pacs = MockPACS(observe=self._observe, **options).start()
+        self.host, self.port = self.pacs.host, self.pacs.port
+        self.storage = None if self.pacs.options.memory else self.pacs.options.storage
+
+    @property
+    def lines(self) -> str:
+        """What a person would have read."""
+        return "\n".join(map(line, self.records))
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return [record for record in self.records if isinstance(record, Exchange)]
+
+    def notices(self, kind: str = "") -> list[Notice]:
+        return [record for record in self.records if isinstance(record, Notice) and kind in ("", record.kind)]
+
+    def wait_for(self, what: Callable[[], Any]) -> None:
+        """Return as soon as ``what()`` is true of the records; fail when it never is."""
+        with self._reported:
+            assert self._reported.wait_for(what, PATIENCE_SECONDS), self.lines
+
+    def connect(self) -> WireClient:
+        """A connection; closed in the end at the latest."""
+        client = WireClient(self.host, self.port, timeout=PATIENCE_SECONDS)
+        self._clients.append(client)
+        return client
+
+    def associate(self, *contexts: ProposedContext, **how: Any) -> WireClient:
+        client = self.connect()
+        client.associate(*contexts, **how)
+        return client
+
+    def still_serves(self) -> None:
+        """What must be true after anything: a new client is greeted, heard, and can leave something."""
+        with WireClient(self.host, self.port, timeout=PATIENCE_SECONDS) as client:
+            client.associate(calling="AFTERWARDS")
+            assert client.echo() == 0
+            assert client.store(instance=f"1.2.999.{next(self._instances)}") == 0
+            client.release()
+
+    def end(self) -> None:
+        """Stop, and look whether everything is gone: port, threads, descriptors, temporary files."""
+        for client in self._clients:
+            client.socket.close()
+        self.pacs.stop()
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("mockpacs")] == []
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((self.host, self.port), PATIENCE_SECONDS).close()
+        assert _descriptors() - self._before == set()
+        assert incoming(self.storage) == []
+
+    def _observe(self, record: Record) -> None:
+        with self._reported:
+            self.records.append(record)
+            self._reported.notify_all()
+
+
+def incoming(storage: Path | None) -> list[str]:
+    """The temporary files of an archive."""
+    return [] if storage is None else sorted(path.name for path in (storage / "incoming").iterdir())
+
+
+def stored(storage: Path | None) -> dict[str, bytes]:
+    """The files of an archive by their path below it."""
+    assert storage is not None
+    folder = storage / "archive"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """``serve(max_associations=3)``: a server in memory, or on disk with ``storage=``. Ends it, and looks at the rest."""
+    running: list[Served] = []
+
+    def start(**options: Any) -> Served:
+        running.append(Served(**options))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.end()
+
+
+@pytest.fixture
+def server(serve: Callable[..., Served]) -> Iterator[Served]:
+    """A server in memory that must still serve when the test is over."""
+    served = serve()
+    yield served
+    served.still_serves()
+
+
+@pytest.fixture
+def archive(serve: Callable[..., Served], tmp_path: Path) -> Iterator[Served]:
+    """The same with its archive on disk."""
+    served = serve(storage=tmp_path / "storage")
+    yield served
+    served.still_serves()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) - before == set()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _the_event_loop_has_nothing_to_complain_about() -> Iterator[None]:
+    """Tasks destroyed while pending, exceptions never retrieved, callbacks that raised: asyncio only logs them."""
+    complaints: list[str] = []
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complaints.append(self.format(record))
+
+    listening = Listening(logging.WARNING)
+    logging.getLogger("asyncio").addHandler(listening)
+    yield
+    gc.collect()  # an exception is "never retrieved" when its task is collected
+    logging.getLogger("asyncio").removeHandler(listening)
+    assert complaints == []
+
+
+def _descriptors() -> set[str]:
+    """The open descriptors of this process and what they are, where the system tells."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                found.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")  # noqa: PTH115
+    return found
