@@ -1,9 +1,10 @@
-"""MockPACS: puts the parts together and owns their life. Started means serving, stopped means gone."""
+"""MockPACS: a server as others start and stop it. Started means serving, stopped means gone."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,21 +13,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from mockpacs.archive import Archive, ArchiveOptions, Durability, OnDuplicate, QueryOptions, Reaction
-from mockpacs.config import NamedUser, Options, User
-from mockpacs.errors import StartError, StopError
-from mockpacs.net.environment import Environment, Limits
-from mockpacs.net.lanes import Lanes
-from mockpacs.net.listener import Listener
-from mockpacs.services.access import Access, Credential
-from mockpacs.services.negotiation import House
-from mockpacs.services.registry import Registry
+from mockpacs.archive import Archive
+from mockpacs.config import Options
+from mockpacs.errors import StartError
+from mockpacs.serving import Observer, Serving
 from mockpacs.traffic.exchange import Notice, Record
 
 T = TypeVar("T")
-Observer = Callable[[Record], None]
-
-_TOKEN_KINDS = {"kerberos": 3, "saml": 4, "jwt": 5}
 
 
 @dataclass(slots=True)
@@ -51,7 +44,8 @@ class MockPACS:
     ...     print(pacs.host)
     127.0.0.1
 
-    Keywords are those of `Options`. Observers are called in the event loop. In a synchronous program the event loop runs in one thread of its own.
+    Keywords are those of `Options`. Observers are called in the event loop. In a synchronous program the event loop
+    runs in one thread of its own.
     """
 
     def __init__(self, options: Options | None = None, *, observe: Observer | None = None, **overrides: Any) -> None:
@@ -64,7 +58,7 @@ class MockPACS:
         self.options = options.but(**overrides)
         self.summary = Summary()
         self._observers = [observe] if observe else []
-        self._serving: _Serving | None = None
+        self._serving: Serving | None = None
         self._thread: _LoopThread | None = None
 
     @property
@@ -117,7 +111,8 @@ class MockPACS:
         """Serve in the foreground until SIGINT or SIGTERM; ``ready`` is called when the port answers."""
         if observe:
             self._observers.append(observe)
-        asyncio.run(self._run(ready))
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(self._run(ready))
 
     def __enter__(self) -> Self:
         return self.start()
@@ -128,16 +123,21 @@ class MockPACS:
         self.stop()
 
     async def __aenter__(self) -> Self:
+        if not _watches_sockets(asyncio.get_running_loop()):
+            return await asyncio.to_thread(self.start)
         self._serving = await self._open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
+        if self._thread is not None:
+            await asyncio.to_thread(self.stop)
+        else:
+            await self._close()
 
     @property
-    def _running(self) -> _Serving:
+    def _running(self) -> Serving:
         if self._serving is None:
             raise StartError("this MockPACS does not serve; use it in a with block, or call start()")
         return self._serving
@@ -153,11 +153,11 @@ class MockPACS:
         finally:
             await self._close()
 
-    async def _open(self) -> _Serving:
+    async def _open(self) -> Serving:
         if self._serving is not None:
             raise StartError("this MockPACS serves already")
         self.summary = Summary()
-        return await _Serving.open(self.options, self._observe)
+        return await Serving.open(self.options, self._observe)
 
     async def _close(self) -> None:
         serving, self._serving = self._serving, None
@@ -182,74 +182,11 @@ class MockPACS:
                 )
 
 
-@dataclass(slots=True)
-class _Serving:
-    """The parts of a server while it serves."""
-
-    archive: Archive
-    lanes: Lanes
-    listener: Listener
-    environment: Environment
-    addresses: list[tuple[str, int]]
-    started: float
-
-    @classmethod
-    async def open(cls, options: Options, observe: Observer) -> _Serving:
-        """Everything in order, from the disk up to the port; nothing is left behind when a step fails."""
-        tls = None
-        if options.tls_cert is not None:
-            from mockpacs.net.tls import server_context
-
-            tls = server_context(options.tls_cert, options.tls_key, options.tls_client_ca)
-        archive = Archive.open(None if options.memory else options.storage, options=_archive_options(options))
-        try:
-            _preload(archive, options, observe)
-            registry = Registry(archive, _query_options(options))
-            lanes = Lanes(registry.storage, lambda what, error: observe(_trouble(what, error)))
-            environment = Environment(
-                house=House(registry.offer, _access(options), options.max_pdu),
-                registry=registry,
-                spool=archive.spool,
-                lanes=lanes,
-                limits=_limits(options),
-                observe=observe,
-            )
-            listener = Listener(environment, tls)
-            try:
-                addresses = await listener.open(options.host, options.port)
-            except BaseException:
-                await listener.close(0)
-                lanes.finish_writing(1.0)
-                lanes.close(wait=True)
-                raise
-        except BaseException:
-            archive.close()
-            raise
-        return cls(archive, lanes, listener, environment, addresses, time.monotonic())
-
-    async def close(self, timeout_seconds: float) -> None:
-        """From the port down to the disk, within the limit. Raises StopError naming what did not end."""
-        until = time.monotonic() + timeout_seconds
-        await self.listener.close(timeout_seconds / 2)
-        written = self.lanes.finish_writing(max(0.1, until - time.monotonic()))
-        if tasks := list(self.environment.tasks):
-            await asyncio.wait(tasks, timeout=max(0.1, until - time.monotonic()))
-        unfinished = [task for task in tasks if not task.done()]
-        for task in unfinished:
-            task.cancel()
-        self.lanes.close(wait=not unfinished)
-        if not written or unfinished:
-            raise StopError(
-                f"after {timeout_seconds:g} s something still works on the archive: it is left to end by itself"
-            )
-        self.archive.close()
-
-
 class _LoopThread:
     """An event loop in a thread of its own, for synchronous programs."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mockpacs", daemon=True)
         self._thread.start()
 
@@ -265,6 +202,15 @@ class _LoopThread:
         self._loop.close()
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A loop that watches sockets: the usual one of Windows does not."""
+    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
+
+
+def _watches_sockets(loop: asyncio.AbstractEventLoop) -> bool:
+    return sys.platform != "win32" or isinstance(loop, asyncio.SelectorEventLoop)
+
+
 def _on_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -272,59 +218,3 @@ def _on_signals(stop: Callable[[], None]) -> None:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-
-
-def _preload(archive: Archive, options: Options, observe: Observer) -> None:
-    for path in options.preload:
-        for added in archive.add(path):
-            if added.problem:
-                observe(Notice(time.time(), "trouble", f"{added.path} was not preloaded: {added.problem}"))
-
-
-def _trouble(what: str, error: BaseException) -> Notice:
-    return Notice(time.time(), "trouble", f"{what}: {type(error).__name__}: {error}")
-
-
-def _archive_options(options: Options) -> ArchiveOptions:
-    return ArchiveOptions(
-        durability=Durability(options.durability),
-        on_duplicate=OnDuplicate(options.on_duplicate),
-        duplicate_status=0xB000 if options.duplicate_status == "warning" else 0x0000,
-        unreadable=Reaction(options.unreadable),
-        mismatch=Reaction(options.mismatch),
-    )
-
-
-def _query_options(options: Options) -> QueryOptions:
-    return QueryOptions(
-        unknown_values=options.unknown_values,
-        person_name_case=options.person_name_case,
-        retrieve_aet=options.aet,
-        max_results=options.max_query_results,
-    )
-
-
-def _limits(options: Options) -> Limits:
-    return Limits(
-        artim_seconds=options.artim_timeout,
-        network_seconds=options.network_timeout,
-        max_associations=options.max_associations,
-        max_instance_size=options.max_instance_size,
-    )
-
-
-def _access(options: Options) -> Access:
-    return Access(
-        called=options.called_aets,
-        calling=options.calling_aets,
-        identity=options.identity_rule,
-        credentials=tuple(_credential(user) for user in options.users),
-    )
-
-
-def _credential(user: User) -> Credential:
-    if isinstance(user, NamedUser):
-        if user.password is None:
-            return Credential((1, 2), user.name.encode())
-        return Credential((2,), user.name.encode(), user.password.encode())
-    return Credential((_TOKEN_KINDS[user.type],), user.token)

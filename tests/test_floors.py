@@ -19,13 +19,21 @@ FLOORS = [
     {"services"},
     {"net"},
     {"replay"},
-    {"app", "config"},
+    {"app", "serving", "config"},
     {"cli", "web", "pytest_plugin", "__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Next door on the same floor: wire knows the errors, the assembly the configuration, the faces one another.
-DOORS = {("wire", "errors"), ("app", "config"), ("__main__", "cli"), ("cli", "__init__"), ("__init__", "app")}
-NETWORKERS = {"net", "replay", "app", "cli", "web", "pytest_plugin"}
+DOORS = {
+    ("wire", "errors"),
+    ("app", "serving"),
+    ("app", "config"),
+    ("serving", "config"),
+    ("__main__", "cli"),
+    ("cli", "__init__"),
+    ("__init__", "app"),
+}
+NETWORKERS = {"net", "replay", "app", "serving", "cli", "web", "pytest_plugin"}
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},

@@ -94,13 +94,14 @@ class Index:
                 rows = self.connection.execute(text, parameters).fetchall()
             yield from rows
             return
-        reader = self._take_reader()
+        idle = self._idle
+        reader = self._reader(idle)
         cursor = reader.cursor()
         try:
             yield from cursor.execute(text, parameters)
         finally:
             cursor.close()
-            self._give_back(reader)
+            self._give_back(reader, idle)
 
     def swap(self, replacement: Index) -> None:
         """Continue with the contents of another index, made beside this one; on disk its file takes this one's name."""
@@ -112,16 +113,19 @@ class Index:
             assert replacement.path is not None
             replacement.close()
             self.close()
-            for leftover in _companions(self.path):
-                leftover.unlink(missing_ok=True)
-            replacement.path.replace(self.path)
-            self._database = self._connect()
+            try:
+                for leftover in _companions(self.path):
+                    leftover.unlink(missing_ok=True)
+                replacement.path.replace(self.path)
+            finally:
+                self._database = self._connect()
 
     def close(self) -> None:
         """Close every connection; the last one to leave folds the write-ahead log into the file."""
         with self.lock:
-            while self._idle:
-                self._idle.pop().close()
+            idle, self._idle = self._idle, []  # readers still at work see that this is no longer their list
+            while idle:
+                idle.pop().close()
             self._database.close()
 
     def _compiled(self, query: peewee.Query) -> tuple[str, Sequence[Any]]:
@@ -160,9 +164,9 @@ class Index:
             **pragmas,
         }
 
-    def _take_reader(self) -> sqlite3.Connection:
+    def _reader(self, idle: list[sqlite3.Connection]) -> sqlite3.Connection:
         with suppress(IndexError):
-            return self._idle.pop()
+            return idle.pop()
         reader = sqlite3.connect(
             _address(self.path, read_only=True),
             uri=True,
@@ -173,12 +177,12 @@ class Index:
         reader.execute(f"PRAGMA mmap_size = {1 << 28}")
         return reader
 
-    def _give_back(self, reader: sqlite3.Connection) -> None:
+    def _give_back(self, reader: sqlite3.Connection, idle: list[sqlite3.Connection]) -> None:
         with self.lock:
-            if self._database.is_closed():
-                reader.close()
+            if idle is self._idle and not self._database.is_closed():
+                idle.append(reader)
             else:
-                self._idle.append(reader)
+                reader.close()
 
 
 def _address(path: Path | None, *, read_only: bool) -> str:

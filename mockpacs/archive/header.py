@@ -73,12 +73,12 @@ class Reading:
         return self._unusual_text(element, vr)
 
     def _unusual_text(self, element: Element, vr: str) -> str | None:
+        if element.vr == "SQ" or element.undefined_length:
+            return None  # a sequence where a text belongs: nothing that could be compared
         raw = bytes(element.value[:_LONGEST_VALUE])
         if vr == "US" and element.vr not in ("IS", "DS"):
             count = len(raw) // 2
             return "\\".join(map(str, struct.unpack_from(_US[self.little_endian] % count, raw)))
-        if element.vr == "SQ" or element.undefined_length:
-            return None  # a sequence where a text belongs: nothing that could be compared
         return "\\".join(values(raw, vr, self.character_set or ""))
 
 

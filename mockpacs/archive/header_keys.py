@@ -15,7 +15,8 @@ from mockpacs.archive.fields import Field, Nested, Raw, Text
 from mockpacs.archive.identifier import DEEPEST_SEQUENCE, Key
 from mockpacs.archive.matching import Rules
 from mockpacs.wire import text
-from mockpacs.wire.dataset import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Element, Encoding, inside, items, scan, vr_of
+from mockpacs.wire.dataset import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Element, Encoding, inside, items, scan
+from mockpacs.wire.dictionary import vr_of
 
 _PIECES: Final = (1 << 15, 1 << 20)
 

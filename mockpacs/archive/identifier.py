@@ -12,7 +12,8 @@ from mockpacs.archive.index import Level
 from mockpacs.archive.model import UNIQUE_KEY, Model
 from mockpacs.errors import IdentifierError
 from mockpacs.wire import text
-from mockpacs.wire.dataset import EXPLICIT_LITTLE, Element, Encoding, inside, items, keyword_of, name_of, scan, vr_of
+from mockpacs.wire.dataset import EXPLICIT_LITTLE, Element, Encoding, inside, items, scan
+from mockpacs.wire.dictionary import keyword_of, name_of, vr_of
 
 DEEPEST_SEQUENCE: Final = 16
 """Sequences in sequences that are followed; no attribute of PS3.3 needs more than a handful."""

@@ -182,8 +182,8 @@ MODELS: dict[Level, type[peewee.Model]] = {
     Level.IMAGE: Instance,
 }
 
-# What is searched directly has an index of its own. The pairs serve twice: they find the children of an entity and
-# answer ModalitiesInStudy, SOPClassesInStudy and the counters without touching the tables.
+# What is searched directly has an index of its own. The others serve twice: they find the children of an entity and
+# answer ModalitiesInStudy, SOPClassesInStudy and the counters without touching the wide tables.
 _SEARCHED: tuple[tuple[Level, tuple[str, ...]], ...] = (
     (Level.PATIENT, ("patient_id",)),
     (Level.STUDY, ("study_instance_uid",)),
@@ -193,7 +193,7 @@ _SEARCHED: tuple[tuple[Level, tuple[str, ...]], ...] = (
     (Level.SERIES, ("study", "modality")),
     (Level.SERIES, ("series_instance_uid",)),
     (Level.SERIES, ("modality",)),
-    (Level.IMAGE, ("series", "sop_class_uid")),
+    (Level.IMAGE, ("series", "sop_class_uid", "size")),
     (Level.IMAGE, ("sop_class_uid",)),
 )
 

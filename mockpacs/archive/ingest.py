@@ -81,10 +81,15 @@ class Writer:
 
     def store(self, batch: Sequence[Spool]) -> list[Stored]:
         """Store several instances in one transaction; what is wrong with one of them does not concern the others."""
-        looked_at = [self._examine(spool) for spool in batch]
-        sound = [each for each in looked_at if isinstance(each, _Examined)]
-        with self._index.lock:
-            answers = iter(self._settle(sound) if sound else ())
+        try:
+            looked_at = [self._examine(spool) for spool in batch]
+            sound = [each for each in looked_at if isinstance(each, _Examined)]
+            with self._index.lock:
+                answers = iter(self._settle(sound) if sound else ())
+        except BaseException:
+            for spool in batch:
+                _discard(spool)
+            raise
         return [next(answers) if isinstance(each, _Examined) else each for each in looked_at]
 
     def _examine(self, spool: Spool) -> _Examined | Stored:

@@ -62,7 +62,7 @@ class Link:
         self._unsent_size = 0
         self._when_drained: list[Callable[[], None]] = []
         self._is_reading = False
-        self._is_heard = True  # until the peer's FIN
+        self._is_heard = True  # until the peer's FIN, or until we do not care
         self._is_closing = False
         self._is_closed = False
         self.stalled_since: float | None = None
@@ -138,6 +138,7 @@ class Link:
         """Throw away what waits and send RST."""
         if not self._is_closed:
             self._is_closing = True
+            self._is_heard = False  # no goodbye: a FIN before the RST would look like an orderly end
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._loop.call_soon(self._end, None)

@@ -43,8 +43,6 @@ class Listener:
         self._gone = asyncio.Event()
         self._gone.set()
         self._most = min(environment.limits.max_associations + _SPARE_CONNECTIONS, _descriptor_limit())
-        self.association_count = 0
-        """Associations accepted since the start."""
 
     async def open(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen on every address of ``host``, IPv4 and IPv6, with one port (0: a free one). The addresses that answer.
@@ -92,7 +90,6 @@ class Listener:
             return False
         self._waiting.pop(acceptor, None)
         self._associations.add(acceptor)
-        self.association_count += 1
         return True
 
     def left(self, acceptor: Acceptor) -> None:
@@ -147,9 +144,13 @@ class Listener:
 
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
     """The addresses to listen on, each once."""
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:  # a number is no name: no thread of the loop's has to be started, and left, to ask for it
+            flags = socket.AI_PASSIVE | socket.AI_NUMERICHOST
+            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)
+        except socket.gaierror:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StartError(f"cannot listen on {host!r}: {error.strerror or error} (host)") from error
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))

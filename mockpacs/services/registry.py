@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from mockpacs.archive import Archive, Model, QueryOptions
 from mockpacs.services import query, storage
 from mockpacs.services.negotiation import Offer, store_unchanged
@@ -37,11 +35,6 @@ class Registry:
     def storage(self) -> WritingService:
         """The one service that writes."""
         return self._storage
-
-    @property
-    def offers(self) -> Mapping[str, Offer]:
-        """The abstract syntaxes that are named; storage is a rule (`sop_classes.is_storage`)."""
-        return self._offers
 
     def offer(self, abstract_syntax: str) -> Offer | None:
         """On what terms this abstract syntax is accepted, None when it is not."""

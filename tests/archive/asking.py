@@ -14,7 +14,8 @@ from mockpacs.archive.database import Index
 from mockpacs.archive.index import INDEXED, Level, name_key
 from mockpacs.archive.model import Model
 from mockpacs.archive.query import QueryOptions
-from mockpacs.wire.dataset import EXPLICIT_LITTLE, Encoding, deflate, tag_of
+from mockpacs.wire.dataset import EXPLICIT_LITTLE, Encoding, deflate
+from mockpacs.wire.dictionary import tag_of
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 PLAIN = QueryOptions(retrieve_aet="MOCKPACS")

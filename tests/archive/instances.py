@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from mockpacs.archive import Archive, FileMeta, Stored
-from mockpacs.wire.dataset import EXPLICIT_LITTLE, encode_element, tag_of, vr_of
+from mockpacs.wire.dataset import EXPLICIT_LITTLE, encode_element
+from mockpacs.wire.dictionary import tag_of, vr_of
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"

@@ -10,7 +10,7 @@ import pytest
 from mockpacs.archive.database import APPLICATION_ID, Index, move_aside
 from mockpacs.archive.index import INDEXED, MODELS, Level, Patient, Study, name_key
 from mockpacs.errors import SchemaError
-from mockpacs.wire.dataset import keyword_of, vr_of
+from mockpacs.wire.dictionary import keyword_of, vr_of
 
 PATH = "index.sqlite"
 
@@ -67,7 +67,7 @@ def test_a_name_key_ignores_case_padding_and_what_trails_empty(text, key):
         ("SELECT modality FROM series WHERE study = 1", "COVERING INDEX series_study_modality"),
         ("SELECT id FROM instance WHERE sop_instance_uid = 'x'", "instance_sop_instance_uid"),
         ("SELECT id FROM instance WHERE sop_class_uid = 'x'", "instance_sop_class_uid"),
-        ("SELECT sop_class_uid FROM instance WHERE series = 1", "COVERING INDEX instance_series_sop_class_uid"),
+        ("SELECT sop_class_uid FROM instance WHERE series = 1", "COVERING INDEX instance_series_sop_class_uid_size"),
     ],
 )
 def test_what_is_searched_for_is_found_through_an_index(index, query, name):

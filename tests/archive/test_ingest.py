@@ -381,6 +381,20 @@ def test_a_commit_that_fails_takes_the_file_back_and_keeps_what_was_replaced(tmp
         assert [answer.status for answer in store(archive, instance("1.1", b"second"), instance("1.2"))] == [0, 0]
 
 
+def test_an_error_nobody_foresaw_leaves_no_file_behind(disk, tmp_path, monkeypatch):
+    spools = [disk.spool(instance(uid)[0]) for uid in ("1.1", "1.2")]
+    for spool in spools:
+        spool.append(b"x" * 100)
+        spool.spill()
+    with monkeypatch.context() as patched:
+        patched.setattr("mockpacs.archive.rows.Rows.add", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            disk.store(spools)
+    assert list((tmp_path / "incoming").iterdir()) == []
+    assert list(disk.verify()) == []
+    assert store_one(disk, "1.1").status == 0
+
+
 def test_many_threads_store_into_one_study_without_a_failure(open_archive):
     archive = open_archive()
     answers = []

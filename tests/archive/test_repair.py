@@ -297,6 +297,18 @@ def test_verify_tells_how_far_it_is(tmp_path):
         assert seen == [(1, 2), (2, 2)]
 
 
+def test_a_query_that_runs_while_the_index_is_replaced_ends_well_and_the_next_one_sees_the_new_index(tmp_path):
+    with Archive.open(tmp_path) as archive:
+        store(archive, instance("1.1"), instance("1.2"))
+        with archive.index.transaction() as connection:
+            connection.execute("UPDATE instance SET instance_number = '9'")
+        running = archive.index.rows("SELECT instance_number FROM instance")
+        assert next(running) == ("9",)
+        archive.reindex()
+        assert list(running) == [("9",)]
+        assert list(archive.index.rows("SELECT instance_number FROM instance")) == [(None,), (None,)]
+
+
 def test_a_reindexed_archive_opens_again(tmp_path):
     with Archive.open(tmp_path) as archive:
         store(archive, instance("1.1"), instance("1.2"))

@@ -11,6 +11,8 @@ import pytest
 from pynetdicom import _config
 
 from mockpacs import MockPACS
+from tests.interop import phantom
+from tests.interop.collection import COLLECTION
 from tests.interop.programs import run, running, until
 
 
@@ -43,3 +45,13 @@ def reference(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     with running("storescp", "+B", "+xa", "+uf", "-od", folder, port, nagle=False, **quiet):
         until(lambda: run("echoscu", "127.0.0.1", port).status == 0, "storescp answers")
         yield port, folder
+
+
+@pytest.fixture(scope="package")
+def archive_to_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockPACS]:
+    """A server that holds `COLLECTION`, stored by storescu. Tests only ask it."""
+    with MockPACS() as serving:
+        paths = phantom.write(tmp_path_factory.mktemp("collection"), COLLECTION)
+        ran = run("storescu", "-v", serving.host, serving.port, *paths)
+        assert ran.text.count("Received Store Response (Success)") == len(paths), ran.text
+        yield serving

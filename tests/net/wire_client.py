@@ -1,4 +1,4 @@
-"""A raw client on a blocking socket: it says exactly the bytes it is told, and checks what comes back as strictly as it can."""
+"""A raw client on a blocking socket: it says exactly the bytes it is told, and reads what comes back strictly."""
 
 from __future__ import annotations
 
@@ -85,7 +85,14 @@ class WireClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Close without a FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def send(self, *pieces: bytes) -> None:
@@ -131,12 +138,16 @@ class WireClient:
     def echo_request(self, context_id: int = 1) -> bytes:
         return self.message(context_id, self._request(CommandField.C_ECHO_RQ, VERIFICATION))
 
-    def store_request(self, data: bytes, instance: str = "1.2.3.4.5", *, context_id: int = 3, sop_class: str = CT) -> bytes:
+    def store_request(
+        self, data: bytes, instance: str = "1.2.3.4.5", *, context_id: int = 3, sop_class: str = CT
+    ) -> bytes:
         elements = {Tag.AFFECTED_SOP_INSTANCE: instance, Tag.PRIORITY: 0}
         return self.message(context_id, self._request(CommandField.C_STORE_RQ, sop_class, True, elements), data)
 
     def find_request(self, identifier: bytes, *, context_id: int = 5, model: str = STUDY_ROOT_FIND) -> bytes:
-        return self.message(context_id, self._request(CommandField.C_FIND_RQ, model, True, {Tag.PRIORITY: 0}), identifier)
+        return self.message(
+            context_id, self._request(CommandField.C_FIND_RQ, model, True, {Tag.PRIORITY: 0}), identifier
+        )
 
     def cancel_request(self, *, context_id: int = 5) -> bytes:
         """Cancels the last request."""
@@ -163,6 +174,11 @@ class WireClient:
         """All responses: (status, identifier)."""
         self.send(self.find_request(identifier, **how))
         return [(response.status or 0, data) for response, data in self.responses()]
+
+    def store_status(self, context_id: int, sop_class: str, instance: str = "1.2.3.4.5") -> int:
+        """Store the small CT on another context."""
+        self.send(self.store_request(ct_image(instance), instance, context_id=context_id, sop_class=sop_class))
+        return self.status()
 
     def status(self) -> int:
         """The status of the next response, which must answer the last request."""
@@ -196,7 +212,10 @@ class WireClient:
     ) -> Command:
         self._message_id += 1
         return request(
-            field, self._message_id, has_dataset=has_dataset, elements={Tag.AFFECTED_SOP_CLASS: sop_class, **(elements or {})}
+            field,
+            self._message_id,
+            has_dataset=has_dataset,
+            elements={Tag.AFFECTED_SOP_CLASS: sop_class, **(elements or {})},
         )
 
     def _fragments(self, *, is_command: bool) -> tuple[int, bytes]:
@@ -220,9 +239,7 @@ class WireClient:
         return bytes(data)
 
 
-def associate_request(
-    *contexts: ProposedContext, calling: str = "RAW", called: str = "MOCKPACS", **user: Any
-) -> bytes:
+def associate_request(*contexts: ProposedContext, calling: str = "RAW", called: str = "MOCKPACS", **user: Any) -> bytes:
     """The bytes of an A-ASSOCIATE-RQ; ``user`` is what its user information says."""
     information = UserInformation(**{"max_pdu_length": 16384, "implementation_class_uid": "1.2.3", **user})
     return encode_pdu(AssociateRQ(called, calling, contexts or CONTEXTS, information))

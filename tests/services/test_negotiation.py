@@ -178,7 +178,7 @@ def test_of_two_contexts_with_one_identifier_only_the_first_is_accepted(house: H
 
 
 def test_128_contexts_with_38_transfer_syntaxes_are_answered_and_the_answer_can_be_encoded(house: House) -> None:
-    syntaxes = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(50, 85)) + (IMPLICIT, EXPLICIT, BIG)
+    syntaxes = (*tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(50, 85)), IMPLICIT, EXPLICIT, BIG)
     proposed = [ProposedContext(2 * number + 1, CT, syntaxes) for number in range(128)]
 
     answer = accepted(negotiate(asking(*proposed), house))

@@ -47,7 +47,9 @@ def test_a_storage_class_of_a_coming_edition_is_storage() -> None:
     assert is_storage("1.2.840.10008.5.1.4.1.1.999.1")
 
 
-@pytest.mark.parametrize("text", ["", "CT Image Storage", "../../etc/passwd", "1" * 65, "1.2\0", "1.2.840.10008.", "1,2"])
+@pytest.mark.parametrize(
+    "text", ["", "CT Image Storage", "../../etc/passwd", "1" * 65, "1.2\0", "1.2.840.10008.", "1,2"]
+)
 def test_what_is_no_uid_is_no_storage_class(text: str) -> None:
     assert not is_storage(text)
 

@@ -140,16 +140,3 @@ def test_an_encoded_element_is_what_pydicom_reads(encoding: ds.Encoding, tag: in
 def test_a_value_too_long_for_its_vr_is_our_mistake() -> None:
     with pytest.raises(ValueError, match="70000 bytes do not fit"):
         ds.encode_element(0x00100010, "PN", b"x" * 70000, ds.EXPLICIT_LITTLE)
-
-
-def test_the_own_dictionary_agrees_with_the_standard() -> None:
-    from pydicom.datadict import dictionary_VR, keyword_for_tag
-
-    for tag, (vr, keyword) in ds._USUAL.items():
-        assert (dictionary_VR(tag), keyword_for_tag(tag)) == (vr, keyword)
-    assert (ds.vr_of(0x00181151), ds.keyword_of(0x00181151)) == ("IS", "XRayTubeCurrent")
-    assert (ds.vr_of(0x00090010), ds.vr_of(0x00091001), ds.vr_of(0x00080000)) == ("LO", "UN", "UL")
-    assert ds.tag_of("PatientName") == 0x00100010
-    assert ds.tag_of("XRayTubeCurrent") == 0x00181151
-    assert ds.tag_of("NoSuchThing") is None
-    assert ds.name_of(0x00091001) == "(0009,1001)"

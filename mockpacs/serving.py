@@ -1,0 +1,133 @@
+"""The object graph of a server: built from the disk up to the port, taken down from the port to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mockpacs.archive import Archive, QueryOptions
+from mockpacs.config import NamedUser, Options, User
+from mockpacs.config.archive import archive_options
+from mockpacs.errors import StopError
+from mockpacs.net.environment import Environment, Limits
+from mockpacs.net.lanes import Lanes
+from mockpacs.net.listener import Listener
+from mockpacs.services.access import Access, Credential
+from mockpacs.services.negotiation import House
+from mockpacs.services.registry import Registry
+from mockpacs.traffic.exchange import Notice, Record
+
+Observer = Callable[[Record], None]
+
+_TOKEN_KINDS = {"kerberos": 3, "saml": 4, "jwt": 5}
+
+
+@dataclass(slots=True)
+class Serving:
+    """The parts of a server while it serves."""
+
+    archive: Archive
+    lanes: Lanes
+    listener: Listener
+    environment: Environment
+    addresses: list[tuple[str, int]]
+    started: float
+
+    @classmethod
+    async def open(cls, options: Options, observe: Observer) -> Serving:
+        """Everything in order, from the disk up to the port; nothing is left behind when a step fails."""
+        tls = None
+        if options.tls_cert is not None:
+            from mockpacs.net.tls import server_context
+
+            tls = server_context(options.tls_cert, options.tls_key, options.tls_client_ca)
+        archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
+        try:
+            _preload(archive, options, observe)
+            registry = Registry(archive, _query_options(options))
+            lanes = Lanes(registry.storage, lambda what, error: observe(_trouble(what, error)))
+            environment = Environment(
+                house=House(registry.offer, _access(options), options.max_pdu),
+                registry=registry,
+                spool=archive.spool,
+                lanes=lanes,
+                limits=_limits(options),
+                observe=observe,
+            )
+            listener = Listener(environment, tls)
+            try:
+                addresses = await listener.open(options.host, options.port)
+            except BaseException:
+                await listener.close(0)
+                lanes.finish_writing(1.0)
+                lanes.close(wait=True)
+                raise
+        except BaseException:
+            archive.close()
+            raise
+        return cls(archive, lanes, listener, environment, addresses, time.monotonic())
+
+    async def close(self, timeout_seconds: float) -> None:
+        """From the port down to the disk, within the limit. Raises StopError naming what did not end."""
+        until = time.monotonic() + timeout_seconds
+        await self.listener.close(timeout_seconds / 2)
+        written = self.lanes.finish_writing(max(0.1, until - time.monotonic()))
+        if tasks := list(self.environment.tasks):
+            await asyncio.wait(tasks, timeout=max(0.1, until - time.monotonic()))
+        unfinished = [task for task in tasks if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        self.lanes.close(wait=not unfinished)
+        if not written or unfinished:
+            raise StopError(
+                f"after {timeout_seconds:g} s something still works on the archive: it is left to end by itself"
+            )
+        self.archive.close()
+
+
+def _preload(archive: Archive, options: Options, observe: Observer) -> None:
+    for path in options.preload:
+        for added in archive.add(path):
+            if added.problem:
+                observe(Notice(time.time(), "trouble", f"{added.path} was not preloaded: {added.problem}"))
+
+
+def _trouble(what: str, error: BaseException) -> Notice:
+    return Notice(time.time(), "trouble", f"{what}: {type(error).__name__}: {error}")
+
+
+def _query_options(options: Options) -> QueryOptions:
+    return QueryOptions(
+        unknown_values=options.unknown_values,
+        person_name_case=options.person_name_case,
+        retrieve_aet=options.aet,
+        max_results=options.max_query_results,
+    )
+
+
+def _limits(options: Options) -> Limits:
+    return Limits(
+        artim_seconds=options.artim_timeout,
+        network_seconds=options.network_timeout,
+        max_associations=options.max_associations,
+        max_instance_size=options.max_instance_size,
+    )
+
+
+def _access(options: Options) -> Access:
+    return Access(
+        called=options.called_aets,
+        calling=options.calling_aets,
+        identity=options.identity_rule,
+        credentials=tuple(_credential(user) for user in options.users),
+    )
+
+
+def _credential(user: User) -> Credential:
+    if isinstance(user, NamedUser):
+        if user.password is None:
+            return Credential((1, 2), user.name.encode())
+        return Credential((2,), user.name.encode(), user.password.encode())
+    return Credential((_TOKEN_KINDS[user.type],), user.token)

@@ -1,0 +1,156 @@
+"""Records as text and as JSON; text of a peer can harm neither a terminal nor a log."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+import pytest
+
+from mockpacs.traffic.exchange import Exchange, Notice, Peer
+from mockpacs.traffic.render import as_json, clock, duration, iso_time, line, size
+
+PEER = Peer(3, "127.0.0.1:50000", "STORESCU", "PACS", "jane")
+STORED = Exchange(PEER, 2, "C-STORE", 0, "CT 1.2.3  524 kB", "", 1_700_000_000.25, 0.0123, size=524_000, responses=1)
+NASTY = "\x1b]0;pwned\x07\r\n<b>\u202e"
+
+
+def test_an_exchange_is_one_line_with_who_what_and_how_long() -> None:
+    text = line(STORED)
+
+    assert text.split() == [
+        clock(STORED.started),
+        "3.2",
+        "C-STORE",
+        "STORESCU",
+        "success",
+        *["CT", "1.2.3", "524", "kB", "12", "ms"],
+    ]
+
+
+def test_a_comment_follows_the_subject_and_no_answer_is_said() -> None:
+    lost = Exchange(PEER, 3, "C-FIND", None, "", "the association ended", 0.0, 1.0)
+
+    assert "no answer the association ended" in line(lost)
+
+
+def test_columns_stand_below_each_other() -> None:
+    other = Exchange(PEER, 12, "C-ECHO", 0xA700, "short", "", 1_700_000_001.0, 0.0004)
+
+    assert line(STORED).index("C-STORE") == line(other).index("C-ECHO")
+    assert line(STORED).index("STORESCU") == line(other).rindex("STORESCU")
+
+
+@pytest.mark.parametrize(
+    ("peer", "who"),
+    [(PEER, "STORESCU"), (Peer(3, "127.0.0.1:50000"), "127.0.0.1:50000"), (None, "")],
+)
+def test_a_notice_names_the_peer_as_well_as_it_is_known(peer: Peer | None, who: str) -> None:
+    text = line(Notice(0.0, "closed", "gone", peer))
+
+    assert text.startswith(clock(0.0))
+    assert text.endswith("gone")
+    assert who in text
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Exchange(Peer(1, NASTY, NASTY, NASTY, NASTY), 1, "C-STORE", 0, NASTY, NASTY, 0.0, 0.0),
+        Notice(0.0, "aborted", NASTY, Peer(1, NASTY, NASTY, NASTY, NASTY)),
+        Notice(0.0, "aborted", NASTY, Peer(1, NASTY)),
+    ],
+)
+def test_text_of_a_peer_is_made_harmless(record: Exchange | Notice) -> None:
+    assert line(record).isprintable()
+    assert "\n" not in json.dumps(as_json(record))
+
+
+def test_a_line_stays_a_line_however_much_the_peer_says() -> None:
+    much = "x" * 100_000
+    record = Exchange(Peer(1, much, much, much), 1, "C-STORE", 0, much, much, 0.0, 0.0)
+
+    assert len(line(record)) < 300
+
+
+def test_an_exchange_as_json_has_numbers_where_numbers_are_meant() -> None:
+    said = as_json(STORED)
+
+    assert json.loads(json.dumps(said)) == said
+    assert {name: said[name] for name in said if name != "time"} == {
+        "event": "exchange",
+        "association": 3,
+        "peer": "127.0.0.1:50000",
+        "calling": "STORESCU",
+        "called": "PACS",
+        "exchange": 2,
+        "service": "C-STORE",
+        "status": "0000",
+        "status_name": "success",
+        "subject": "CT 1.2.3  524 kB",
+        "comment": "",
+        "milliseconds": 12.3,
+        "bytes": 524_000,
+        "responses": 1,
+    }
+
+
+def test_an_exchange_without_answer_has_no_status_in_json() -> None:
+    assert as_json(Exchange(PEER, 1, "C-FIND", None, "", "", 0.0, 0.0))["status"] is None
+
+
+def test_a_notice_as_json_says_its_kind_and_the_peer_only_when_there_is_one() -> None:
+    assert as_json(Notice(0.0, "trouble", "disk full")) == {
+        "event": "trouble",
+        "time": iso_time(0.0),
+        "text": "disk full",
+    }
+    assert as_json(Notice(0.0, "closed", "gone", PEER))["association"] == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_940, "9.9 kB"),
+        (9_990, "10 kB"),
+        (524_000, "524 kB"),
+        (999_499, "999 kB"),
+        (999_700, "1.0 MB"),
+        (1_048_000, "1.0 MB"),
+        (2_000_000_000, "2.0 GB"),
+        (999_700_000_000, "1.0 TB"),
+        (5_500_000_000_000, "5.5 TB"),
+    ],
+)
+def test_sizes_are_read_at_a_glance(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.0 ms"),
+        (0.0004, "0.4 ms"),
+        (0.0099, "9.9 ms"),
+        (0.00996, "10 ms"),
+        (0.4, "400 ms"),
+        (0.9996, "1.0 s"),
+        (61.0, "61.0 s"),
+    ],
+)
+def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("when", [0.0, 1_700_000_000.25, 1_720_000_000.999_999])
+def test_times_are_local_with_offset_and_never_jump_to_the_next_second(when: float) -> None:
+    text = iso_time(when)
+    read = datetime.fromisoformat(text)
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", text)
+    assert 0 <= when - read.timestamp() < 0.001
+    assert clock(when) == text[11:23]
