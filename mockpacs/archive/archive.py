@@ -6,7 +6,7 @@ Nothing here knows a network or a scenario; every method may be called from any 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,9 +87,16 @@ class Archive:
         """A stored instance, None when there is none of this SOP Instance UID."""
         return stored_instance(self.index, self.files, sop_instance)
 
-    def find(self, identifier: bytes, encoding: Encoding, model: Model, options: QueryOptions) -> Iterator[Match]:
-        """Answer a query lazily (PS3.4 C.4.1). Raises IdentifierError for one that cannot be answered."""
-        return query.find(self.index, self.files, identifier, encoding, model, options)
+    def find(
+        self,
+        identifier: bytes,
+        encoding: Encoding,
+        model: Model,
+        options: QueryOptions,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Match]:
+        """Answer a query lazily (PS3.4 C.4.1) until ``cancelled``. IdentifierError for one that cannot be answered."""
+        return query.find(self.index, self.files, identifier, encoding, model, options, cancelled)
 
     def counts(self) -> summary.Counts:
         """How much is stored."""

@@ -66,14 +66,16 @@ def find(
     encoding: Encoding,
     model: Model,
     options: QueryOptions,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Match]:
     """The matches of an identifier, encoded like it, in the order their entities were stored.
 
     The identifier is read at once: IdentifierError when it cannot be answered. The index is read while matches are
-    asked for, each step possibly in another thread; after ``max_results`` of them IdentifierError with A700.
+    asked for, each step possibly in another thread; after ``max_results`` of them IdentifierError with A700. There are
+    no more once ``cancelled`` says so: it is asked for every entity looked at, as the next match can be minutes away.
     """
     asked = parse(identifier, encoding, model, relational=options.relational)
-    return _Query(index, files, asked, encoding, model, options).matches()
+    return _Query(index, files, asked, encoding, model, options).matches(cancelled)
 
 
 RowTest = Callable[[Row, Header | None], bool]
@@ -116,7 +118,8 @@ class _Query:
         self._tests = [*self._column_tests(), *self._header_tests()]
         self._answer = self._shape(encoding)
 
-    def matches(self) -> Iterator[Match]:
+    def matches(self, cancelled: Callable[[], bool]) -> Iterator[Match]:
+        """The matches, until there are no more or nobody wants them."""
         wanted = selection.ids(self._index, self._level, self._conditions())
         given: set[int] = set()
         once = self._level is self._asked.level
@@ -124,6 +127,8 @@ class _Query:
         count = 0
         for block in selection.blocks(self._index, self._level, self._columns, wanted):
             for row in block:
+                if cancelled():
+                    return
                 if not once and row[0] in given:
                     continue
                 header = self._header(row) if self._needs_header else None

@@ -44,18 +44,20 @@ class QueryService:
         try:
             for outcome in self._matches(request, request.data, encoding):
                 if request.cancelled():
-                    yield Outcome(CANCEL, subject=f"{subject}  cancelled after {_matches(count)}")
-                    return
+                    break
                 count += 1
                 yield outcome
         except IdentifierError as error:
             yield Outcome(error.status, comment=str(error), offending=error.offending, subject=subject)
             return
-        yield Outcome(SUCCESS, subject=f"{subject}  {_matches(count)}")
+        if request.cancelled():
+            yield Outcome(CANCEL, subject=f"{subject}  cancelled after {_matches(count)}")
+        else:
+            yield Outcome(SUCCESS, subject=f"{subject}  {_matches(count)}")
 
     def _matches(self, request: Request, identifier: bytes, encoding: Encoding) -> Iterator[Outcome]:
         options = _negotiated(self.options, request.agreed.get(request.context.abstract_syntax, b""))
-        for match in self.archive.find(identifier, encoding, self.model, options):
+        for match in self.archive.find(identifier, encoding, self.model, options, request.cancelled):
             yield Outcome(PENDING if match.complete else PENDING_WARNING, data=match.dataset)
 
 

@@ -23,6 +23,9 @@ IMPLICIT = "1.2.840.10008.1.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
+_DAMAGED = {"MR_truncated.dcm", "rtplan_truncated.dcm", "SC_rgb_jpeg.dcm"}
+
+
 def read(data: bytes, transfer_syntax: str = EXPLICIT, fragment: int = 0, incoming: str | None = None) -> Reading:
     spool = Spool(FileMeta(CT, "1.2.3", transfer_syntax), incoming)
     for start in range(0, len(data), fragment or len(data) or 1):
@@ -57,8 +60,9 @@ def test_the_values_are_those_pydicom_reads(path):
     head = decode_head(contents)
     assert head is not None
     reading = read(contents[head.data_offset :], head.meta.transfer_syntax)
+    assert (reading.problem != "") is (path.name in _DAMAGED)
     if reading.problem:
-        pytest.skip(f"cut on purpose: {reading.problem}")
+        return
     found = pydicom.dcmread(path)
     for at in INDEXED:
         if path.name == "badVR.dcm" and at.vr == "IS":
