@@ -112,6 +112,8 @@ def scan(
         problem = ""
     view = memoryview(data)
     end = len(view) if limit is None else min(limit, len(view))
+    if not encoding.implicit and end >= 8 and not bytes(view[4:6]).isalpha():
+        encoding = encoding._replace(implicit=True)  # some writers say explicit and mean implicit
     elements: dict[int, Element] = {}
     try:
         _scan_into(elements, view, end, encoding, stop, wanted)
@@ -146,6 +148,8 @@ def inside(element: Element, encoding: Encoding) -> Encoding:
     """The encoding of what an element contains: UN of undefined length is implicit little endian (PS3.5 6.2.2)."""
     if encoding.deflated:
         return EXPLICIT_LITTLE
+    if not element.vr:
+        return encoding._replace(implicit=True)
     return IMPLICIT_LITTLE if element.vr == "UN" and element.undefined_length else encoding
 
 

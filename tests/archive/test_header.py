@@ -23,7 +23,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
-_DAMAGED = {"MR_truncated.dcm", "rtplan_truncated.dcm", "SC_rgb_jpeg.dcm"}
+_DAMAGED = {"MR_truncated.dcm", "rtplan_truncated.dcm"}
 
 
 def read(data: bytes, transfer_syntax: str = EXPLICIT, fragment: int = 0, incoming: str | None = None) -> Reading:

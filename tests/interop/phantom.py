@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.presentation import PresentationContext
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -119,3 +121,47 @@ def send_bytes(association: Association, context: PresentationContext, sop_insta
     assert isinstance(response, C_STORE), "no answer in time"
     assert response.MessageIDBeingRespondedTo == 7
     return response
+
+
+PATIENT_ROOT, STUDY_ROOT, PATIENT_STUDY = (f"1.2.840.10008.5.1.4.1.2.{model}.1" for model in (1, 2, 3))
+
+
+def keys(level: str, **values: Any) -> Dataset:
+    """An identifier; keywords are its keys, None is an empty one."""
+    made = Dataset()
+    made.QueryRetrieveLevel = level
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What pynetdicom received: pairs of a pending status and an identifier, then the final response."""
+
+    matches: list[tuple[int, Dataset]]
+    final: Dataset
+    agreed: bytes | None
+    """The application information of extended negotiation."""
+
+    @property
+    def identifiers(self) -> list[Dataset]:
+        return [identifier for _, identifier in self.matches]
+
+
+def ask(pacs: Any, identifier: Dataset, *, model: str = STUDY_ROOT, extended: bytes | None = None) -> Answer:
+    """C-FIND by pynetdicom on an association of its own, with extended negotiation if there is something to offer."""
+    items = []
+    if extended is not None:
+        offer = SOPClassExtendedNegotiation()
+        offer.sop_class_uid = UID(model)
+        offer.service_class_application_information = extended
+        items.append(offer)
+    association = associate(pacs, (model, ExplicitVRLittleEndian), ext_neg=items)
+    assert association.is_established
+    try:
+        *pending, final = association.send_c_find(identifier, model)
+    finally:
+        association.release()
+    matches = [(status.Status, found) for status, found in pending]
+    return Answer(matches, final[0], association.acceptor.sop_class_extended.get(UID(model)))

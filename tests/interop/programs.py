@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,12 +83,13 @@ class Found:
 _RESPONSE = re.compile(r"Received (?:Find Response \d+|Final Find Response) \((.*)\)")
 
 
-def findscu(pacs: Any, folder: Path, *arguments: str) -> Found:
-    """Ask with DCMTK's findscu; the answers are those it wrote as files."""
+def findscu(pacs: Any, folder: Path, model: str, keys: Iterable[str], *options: object) -> Found:
+    """Ask with DCMTK's findscu; the answers are those it wrote as files. ``model``: -P, -S or -O."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    ran = run("findscu", "-v", "-X", "-od", folder, "-aec", pacs.aet, *arguments, pacs.host, pacs.port)
+    asked = [word for key in keys for word in ("-k", key)]
+    ran = run("findscu", "-v", "-X", "-od", folder, "-aec", pacs.aet, model, *options, *asked, pacs.host, pacs.port)
     assert ran.status == 0, ran.text
     *pending, final = _RESPONSE.findall(ran.text)
     matches = [dcmread(path, force=True) for path in sorted(folder.glob("rsp*.dcm"))]

@@ -44,7 +44,7 @@ QUESTIONS: dict[str, tuple[str, str, list[str], str]] = {
     "an instance number": ("-S", "IMAGE", [S1, f"SeriesInstanceUID={uid(1, 1)}", "InstanceNumber=2"], "1.1.2"),
     "a number by meaning": ("-S", "IMAGE", [S1, f"SeriesInstanceUID={uid(1, 1)}", "SliceThickness=1.5"], "1.1.1"),
     "a value of several": ("-S", "IMAGE", [S1, f"SeriesInstanceUID={uid(1, 1)}", "ImageType=DERIVED"], "1.1.2"),
-    "one of a patient's other IDs": ("-P", "PATIENT", ["OtherPatientIDs=X2"], "P3"),
+    "one of a patient's other IDs": ("-P", "PATIENT", ["0010,1000=X2"], "P3"),
     "a sequence": ("-S", "STUDY", ["ProcedureCodeSequence[0].CodeValue=T1"], "4"),
     "two keys in a sequence": (
         "-S",
@@ -78,7 +78,7 @@ def test_findscu_gets_exactly_the(
 ) -> None:
     unique = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID"}
     keys = [f"QueryRetrieveLevel={level}", unique.get(level, "SOPInstanceUID"), *keys]
-    found = findscu(archive_to_ask, tmp_path, model, *(word for key in keys for word in ("-k", key)))
+    found = findscu(archive_to_ask, tmp_path, model, keys)
     assert " ".join(sorted(map(numbers, found.matches))) == expected
     assert len({numbers(match) for match in found.matches}) == len(found.matches)
     assert set(found.pending) <= {"Pending"}
@@ -91,7 +91,7 @@ def test_every_transfer_syntax_of_findscu_brings_the_same_answer(
 ) -> None:
     keys = ["QueryRetrieveLevel=STUDY", S4, "PatientName", "StudyDate", "NumberOfStudyRelatedInstances"]
     keys += ["ProcedureCodeSequence[0].CodeValue=T2", "ProcedureCodeSequence[0].CodeMeaning"]
-    found = findscu(archive_to_ask, tmp_path, "-S", proposal, *(word for key in keys for word in ("-k", key)))
+    found = findscu(archive_to_ask, tmp_path, "-S", keys, proposal)
     (match,) = found.matches
     assert (match.PatientName, match.StudyDate, match.NumberOfStudyRelatedInstances) == ("SMITHE^Jane", "20200229", 2)
     (item,) = match.ProcedureCodeSequence
@@ -101,7 +101,7 @@ def test_every_transfer_syntax_of_findscu_brings_the_same_answer(
 def test_counts_and_modalities_are_those_of_each_entity(archive_to_ask: MockPACS, tmp_path: Path) -> None:
     keys = ["QueryRetrieveLevel=STUDY", "StudyInstanceUID", "ModalitiesInStudy", "SOPClassesInStudy"]
     keys += ["NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"]
-    found = findscu(archive_to_ask, tmp_path, "-S", *(word for key in keys for word in ("-k", key)))
+    found = findscu(archive_to_ask, tmp_path, "-S", keys)
     counted = {
         numbers(match): (
             match.ModalitiesInStudy,
@@ -124,17 +124,15 @@ def test_counts_and_modalities_are_those_of_each_entity(archive_to_ask: MockPACS
         "NumberOfPatientRelatedSeries",
     ]
     keys += ["NumberOfPatientRelatedInstances"]
-    (patient,) = findscu(archive_to_ask, tmp_path, "-P", *(word for key in keys for word in ("-k", key))).matches
-    assert patient.NumberOfPatientRelatedStudies == 2
-    assert patient.NumberOfPatientRelatedSeries == 3
-    assert patient.NumberOfPatientRelatedInstances == 4
+    (patient,) = findscu(archive_to_ask, tmp_path, "-P", keys).matches
+    assert [patient[counter].value for counter in counters] == [2, 3, 4]
 
 
 def test_an_answer_has_what_was_asked_and_what_belongs_to_it_and_nothing_else(
     archive_to_ask: MockPACS, tmp_path: Path
 ) -> None:
     keys = ["QueryRetrieveLevel=SERIES", S1, "SeriesInstanceUID", "Modality=MR", "SeriesDescription", "Laterality"]
-    (match,) = findscu(archive_to_ask, tmp_path, "-S", *(word for key in keys for word in ("-k", key))).matches
+    (match,) = findscu(archive_to_ask, tmp_path, "-S", keys).matches
     optional = {"RetrieveAETitle", "InstanceAvailability", "SpecificCharacterSet"}
     assert {element.keyword: element.value for element in match if element.keyword not in optional} == {
         "QueryRetrieveLevel": "SERIES",
@@ -162,7 +160,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
 def test_findscu_is_told_that_it_cannot_ask_for(
     archive_to_ask: MockPACS, tmp_path: Path, model: str, keys: list[str]
 ) -> None:
-    found = findscu(archive_to_ask, tmp_path, model, *(word for key in keys for word in ("-k", key)))
+    found = findscu(archive_to_ask, tmp_path, model, keys)
     assert found.matches == []
     assert found.final.startswith(("Failed: IdentifierDoesNotMatchSOPClass", "Error: DataSetDoesNotMatchSOPClass")), (
         found

@@ -104,7 +104,7 @@ def stored(storage: Path | None) -> dict[str, bytes]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Served]]:
-    """``serve(max_associations=3)``: a server in memory, or on disk with ``storage=``. Ends it, and looks at the rest."""
+    """``serve(max_associations=3)``: a server in memory, or on disk with ``storage=``; ends it, looks at the rest."""
     running: list[Served] = []
 
     def start(**options: Any) -> Served:

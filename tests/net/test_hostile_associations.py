@@ -104,6 +104,12 @@ UNKNOWN_SUB_ITEMS = item(
 )
 TOLERATED: dict[str, bytes] = {
     "unknown items": request_of(item(0x99, b"?" * 300), APPLICATION, item(0, b""), ECHO_CONTEXT, USER, item(0xFF, b"")),
+    "contexts in contexts in contexts": request_of(
+        APPLICATION,
+        ECHO_CONTEXT,
+        item(0x20, b"\3\0\0\0" + item(0x20, b"\1\0\0\0" + item(0x20, b"\1\0\0\0\x20\0\xff"))),
+        USER,
+    ),
     "unknown sub-items": request_of(APPLICATION, ECHO_CONTEXT, UNKNOWN_SUB_ITEMS),
     "sub-items in disorder": request_of(UNKNOWN_SUB_ITEMS, ECHO_CONTEXT, APPLICATION),
     "no user information": request_of(APPLICATION, ECHO_CONTEXT),
@@ -207,7 +213,7 @@ def test_of_several_contexts_with_one_identifier_the_first_counts(server: Served
 
 
 def test_user_information_of_64_kb_is_answered_within_64_kb(server: Served) -> None:
-    roles = tuple(RoleSelection(f"1.2.840.{n:05}.{n:020}", True, True) for n in range(1600))
+    roles = tuple(RoleSelection(f"1.2.840.{n:05}.{n:020}", True, True) for n in range(1500))
     extended = tuple(ExtendedNegotiation(CT, b"") for _ in range(2100))
     for user in ({"roles": (*roles, RoleSelection(CT, True, True))}, {"extended": extended}):
         client = server.connect()

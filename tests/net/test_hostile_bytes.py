@@ -79,9 +79,6 @@ MALFORMED: dict[str, bytes] = {
     "a context too short for its identifier": request_of(APPLICATION, item(0x20, b"\1\0"), USER),
     "a context whose syntax lies": request_of(APPLICATION, item(0x20, bytes(4) + item(0x30, b"1.2", claims=99)), USER),
     "user information that lies": request_of(APPLICATION, ECHO_CONTEXT, item(0x50, item(0x51, b"\0\0", claims=8))),
-    "contexts in contexts in contexts": request_of(
-        item(0x20, b"\1\0\0\0" + item(0x20, b"\1\0\0\0" + item(0x20, b"\1\0\0\0\x20\0\xff")))
-    ),
     "129 contexts": request_of(APPLICATION, *[ECHO_CONTEXT] * 129, USER),
 }
 

@@ -92,6 +92,16 @@ def test_no_bytes_make_it_raise(data: bytes, encoding: ds.Encoding) -> None:
         ds.items(element, encoding)
 
 
+def test_implicit_elements_under_an_explicit_transfer_syntax_are_read() -> None:
+    data = written(nested(True), ds.IMPLICIT_LITTLE)
+    header = ds.scan(data, ds.EXPLICIT_LITTLE)
+    assert header == ds.scan(data, ds.IMPLICIT_LITTLE)
+    assert [list(item) for item in ds.items(header.elements[0x00400275], ds.EXPLICIT_LITTLE)] == [
+        [0x00400008, 0x00400009],
+        [],
+    ]
+
+
 @pytest.mark.parametrize("depth", [64, 300, 3000, 10_000])
 @pytest.mark.parametrize("closed", [True, False])
 def test_deep_nesting_needs_no_recursion(depth: int, closed: bool) -> None:
