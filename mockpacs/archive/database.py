@@ -155,7 +155,7 @@ class Index:
         pragmas: dict[str, Any] = {"cache_size": -16_384, "mmap_size": 1 << 28, "foreign_keys": 1}
         if self.read_only:
             return pragmas
-        # With SQLite's 1000 pages a checkpoint (two fsyncs) came every 130 small instances; 8000 are 32 MiB of log.
+        # With SQLite's 1000 pages a checkpoint (two fsyncs) came every 190 small instances; 8000 are 32 MiB of log.
         return {
             "journal_mode": "wal",
             "synchronous": "full" if self._full_sync else "normal",

@@ -168,7 +168,7 @@ class Spool:
 
 
 def _write_all(descriptor: int, buffers: list[bytes]) -> None:
-    """One writev for a usual instance: joining the fragments first copied 512 kB in 90 us."""
+    """One writev for a usual instance: as fast as joining the fragments first, without a second copy in memory."""
     if not hasattr(os, "writev"):  # Windows
         buffers = [b"".join(buffers)]
     for first in range(0, len(buffers), _BUFFERS_PER_WRITE):

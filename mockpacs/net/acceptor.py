@@ -141,7 +141,10 @@ class Acceptor:
             self._artim_started_at = self._loop.time()
             self._watch()
         if self._upper.should_close:
-            self.link.close()
+            if self.link.stalled_since is None:
+                self.link.close()
+            else:
+                self.link.reset()  # the peer aborted, or ARTIM ran out: what it has not taken is not waited for
 
     # what the upper layer reports
 

@@ -54,6 +54,7 @@ def _text(value: object) -> str:
     return original if isinstance(original, str) else "" if value is None else str(value)
 
 
+@pytest.mark.filterwarnings("ignore:Expected explicit VR:UserWarning")  # SC_rgb_jpeg: says explicit, is implicit
 @pytest.mark.parametrize("path", part10_files(), ids=lambda path: path.name)
 def test_the_values_are_those_pydicom_reads(path):
     contents = path.read_bytes()

@@ -23,6 +23,7 @@ def _instances() -> list[Dataset]:
     third |= {"AccessionNumber": "ACC%1", "StudyDescription": "thorax", "ReferringPhysicianName": "House^Gregory"}
     jane = {"PatientID": "P3", "PatientName": "SMITHE^Jane", "StudyDate": "20200229", "StudyTime": "235959.5"}
     jane |= {"AccessionNumber": "", "StudyDescription": "", "OtherPatientIDs": ["X1", "X2"]}
+    jane |= {"TimezoneOffsetFromUTC": "+0100"}
     jane |= {"ProcedureCodeSequence": [_code("T1", "99A", "Chest"), _code("T2", "99B", "Neck")]}
     nobody = {"PatientID": "P5", "PatientName": "", "StudyDate": "", "StudyTime": "", "AccessionNumber": "50%"}
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -78,10 +79,17 @@ class Input:
     @cached_property
     def instance_in_data_set(self) -> str:
         """The SOP Instance UID inside the data set: not always that of the file meta information."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # among these files are many that pydicom has to say something about
+        with silence():
             found = dcmread(self.path, specific_tags=["SOPInstanceUID"], stop_before_pixels=True)
         return str(found.get("SOPInstanceUID", ""))
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Among these files are many that pydicom has to say something about; that is not what is tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def folders() -> list[Path]:
@@ -142,15 +150,10 @@ def waves(of: Iterable[Input]) -> list[list[Input]]:
 
 
 def _read(name: str, path: Path) -> Input:
-    meta, offset = split_dataset(path)
-    return Input(
-        path,
-        name,
-        meta.MediaStorageSOPClassUID,
-        meta.MediaStorageSOPInstanceUID,
-        meta.TransferSyntaxUID,
-        path.read_bytes()[offset:],
-    )
+    with silence():
+        meta, offset = split_dataset(path)
+        uids = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID, meta.TransferSyntaxUID)
+    return Input(path, name, *uids, path.read_bytes()[offset:])
 
 
 def _data_set(path: Path) -> bytes:

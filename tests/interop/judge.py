@@ -9,6 +9,8 @@ from pathlib import Path
 from pydicom.uid import UID
 from pynetdicom.dsutils import split_dataset
 
+from tests.interop.inputs import silence
+
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
@@ -26,16 +28,11 @@ def read(path: Path) -> OnDisk:
     """One Part 10 file."""
     raw = path.read_bytes()
     assert raw[128:132] == b"DICM", path
-    meta, offset = split_dataset(path)
-    assert meta.FileMetaInformationVersion == b"\0\1"
-    return OnDisk(
-        path,
-        meta.MediaStorageSOPClassUID,
-        meta.MediaStorageSOPInstanceUID,
-        meta.TransferSyntaxUID,
-        str(meta.get("SourceApplicationEntityTitle", "")),
-        raw[offset:],
-    )
+    with silence():
+        meta, offset = split_dataset(path)
+        assert meta.FileMetaInformationVersion == b"\0\1"
+        uids = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID, meta.TransferSyntaxUID)
+        return OnDisk(path, *uids, str(meta.get("SourceApplicationEntityTitle", "")), raw[offset:])
 
 
 def stored(storage: Path) -> dict[str, OnDisk]:

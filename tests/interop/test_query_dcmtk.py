@@ -117,13 +117,8 @@ def test_counts_and_modalities_are_those_of_each_entity(archive_to_ask: MockPACS
         "4": ("MR", 1, 2),
         "5": ("CT", 1, 1),
     }
-    keys = [
-        "QueryRetrieveLevel=PATIENT",
-        "PatientID=P1",
-        "NumberOfPatientRelatedStudies",
-        "NumberOfPatientRelatedSeries",
-    ]
-    keys += ["NumberOfPatientRelatedInstances"]
+    counters = [f"NumberOfPatientRelated{what}" for what in ("Studies", "Series", "Instances")]
+    keys = ["QueryRetrieveLevel=PATIENT", "PatientID=P1", *counters]
     (patient,) = findscu(archive_to_ask, tmp_path, "-P", keys).matches
     assert [patient[counter].value for counter in counters] == [2, 3, 4]
 

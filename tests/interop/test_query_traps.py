@@ -215,10 +215,15 @@ def test_ranges_of_date_and_time_are_combined_when_negotiated_and_only_then(arch
     assert studies(archive_to_ask, extended=COMBINED, StudyDate="20210101-", StudyTime="0931-") == "2 3"
 
 
-def test_an_offset_from_utc_moves_what_is_compared_and_what_is_returned(archive_to_ask: MockPACS) -> None:
-    wanted = keys("STUDY", StudyInstanceUID=uid(4), StudyDate="", StudyTime="", TimezoneOffsetFromUTC="+0100")
-    ((_, match),) = ask(archive_to_ask, wanted, extended=TIMEZONE).matches
-    assert match.TimezoneOffsetFromUTC == "+0100"
+def test_an_offset_from_utc_moves_what_is_compared_and_an_answer_says_its_own(archive_to_ask: MockPACS) -> None:
+    """The study was made on 29 February at 23:59:59.5, one hour ahead of UTC."""
+    wanted = {"StudyDate": "", "StudyTime": "2230-2300", "TimezoneOffsetFromUTC": "+0000"}
+    assert studies(archive_to_ask, extended=TIMEZONE, **wanted) == "2 4"
+    assert studies(archive_to_ask, extended=TIMEZONE, **{**wanted, "TimezoneOffsetFromUTC": "+0100"}) == "2"
+    assert studies(archive_to_ask, **wanted) == "2"
+    tokyo = keys("STUDY", StudyInstanceUID=uid(4), StudyDate="", StudyTime="", TimezoneOffsetFromUTC="+0900")
+    ((_, match),) = ask(archive_to_ask, tokyo, extended=TIMEZONE).matches
+    assert (match.StudyDate, match.StudyTime, match.TimezoneOffsetFromUTC) == ("20200229", "235959.5", "+0100")
 
 
 def test_two_quotation_marks_find_who_has_no_value_when_negotiated(archive_to_ask: MockPACS) -> None:

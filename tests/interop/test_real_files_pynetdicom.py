@@ -27,7 +27,6 @@ WARNED = {
     "SC_rgb_jls_lossy_sample.dcm": NO_STUDY,
     "MR_truncated.dcm": "Unreadable: (7FE0,0010) says 8192 bytes, 8130 are left",
     "rtplan_truncated.dcm": "Unreadable: (300A,00B0) says 976 bytes, 711 are left",
-    "SC_rgb_jpeg.dcm": "Unreadable: no VR at byte 4",
     "UN_sequence.dcm": NO_CLASS,
     "no_meta_group_length.dcm": NO_CLASS,
     "priv_SQ.dcm": NO_CLASS,

@@ -220,10 +220,7 @@ def test_5000_reports_to_nobody_are_answered_each_and_in_order(server: Served) -
     client = server.associate()
     elements = {Tag.AFFECTED_SOP_CLASS: VERIFICATION, Tag.AFFECTED_SOP_INSTANCE: "1.2.3", Tag.EVENT_TYPE: 1}
     reports = [
-        client.message(
-            1, request(CommandField.N_EVENT_REPORT_RQ, number, has_dataset=True, elements=elements), b"\0" * 8
-        )
-        for number in range(5000)
+        request(CommandField.N_EVENT_REPORT_RQ, number, has_dataset=True, elements=elements) for number in range(5000)
     ]
     client.send(*[client.message(1, report, bytes(8)) for report in reports])
     answers = [client.response()[0] for _ in reports]

@@ -10,7 +10,7 @@ import pytest
 from mockpacs.traffic.render import as_json
 from mockpacs.wire import UserIdentity
 from tests.net.conftest import Served
-from tests.net.wire_client import CT, ct_image, element
+from tests.net.wire_client import ct_image, element
 
 NASTY = (
     "\x1b[31mRED",
@@ -64,4 +64,3 @@ def test_a_rejected_title_is_told_harmlessly(serve: Callable[..., Served]) -> No
     assert "\x1b" not in server.lines
     assert "called AE title" in notice.text
     server.still_serves()
-    assert CT

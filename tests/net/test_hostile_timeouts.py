@@ -1,0 +1,221 @@
+"""Peers that stop in the middle of something: closed when their time is over, and nobody else waits for them."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mockpacs.wire import Abort, CommandField, PDataTF, encode_pdu, request
+from tests.net.conftest import Served, incoming, stored
+from tests.net.test_hostile_associations import last_pdu
+from tests.net.test_hostile_messages import fill, query_for
+from tests.net.wire_client import WireClient, associate_request, ct_image, element
+
+SHORT = {"artim_timeout": "200ms", "network_timeout": "200ms"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\1", b"\1\0\0\0\0", associate_request()[:-1], b"\1\0\0\x0f\xff\xff" + bytes(100_000)],
+    ids=["nothing", "one byte", "most of a header", "all but one byte", "the beginning of a megabyte"],
+)
+def test_silence_before_the_request_is_complete_is_closed(serve: Callable[..., Served], sent: bytes) -> None:
+    server = serve(artim_timeout="200ms")
+    client, other = server.connect(), server.associate()
+    client.send(sent)
+    client.read_end()  # PS3.8 table 9-10: AA-2, no A-ABORT in Sta2
+    (notice,) = server.notices("closed")
+    assert "artim_timeout" in notice.text
+    assert other.echo() == 0
+    server.still_serves()
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 100, 20_000])
+def test_silence_in_the_middle_of_a_message_is_aborted(
+    serve: Callable[..., Served], tmp_path: Path, length: int
+) -> None:
+    server = serve(storage=tmp_path / "storage", **SHORT)
+    client = server.associate()
+    client.send(client.store_request(ct_image(pixels=100_000))[:length])
+    assert client.read_abort() == (2, 0)
+    client.read_end()
+    assert [notice.text for notice in server.notices("aborted")] == [
+        "aborted by us: nothing was heard for 0.2 s (network_timeout)"
+    ]
+    server.still_serves()
+    assert len(stored(server.storage)) == 1
+
+
+def test_silence_in_the_middle_of_a_spilled_store_leaves_no_file(serve: Callable[..., Served], tmp_path: Path) -> None:
+    server = serve(storage=tmp_path / "storage", **SHORT)
+    client = server.associate()
+    message = client.store_request(ct_image(pixels=6_000_000))
+    client.send(message[: last_pdu(message)])
+    assert client.read_abort() == (2, 0)
+    client.read_end()
+    assert incoming(server.storage) == []
+    server.still_serves()
+
+
+def test_a_byte_now_and_then_does_not_extend_the_time_for_the_request(serve: Callable[..., Served]) -> None:
+    server = serve(artim_timeout="300ms")
+    client = server.connect()
+    ended = False
+    for byte in associate_request()[:-1] * 1000:
+        try:
+            client.send(bytes((byte,)))
+            client.socket.settimeout(0.01)
+            ended = client.socket.recv(1) == b""
+        except TimeoutError:
+            continue
+        except OSError:
+            ended = True
+        if ended:
+            break
+    assert ended
+    server.still_serves()
+
+
+def test_a_peer_that_does_not_close_after_an_abort_or_a_release_is_closed(serve: Callable[..., Served]) -> None:
+    server = serve(artim_timeout="200ms")
+    released, aborted = server.associate(), server.associate()
+    released.release()
+    aborted.send(b"HELLO!")
+    assert aborted.read_abort() == (2, 1)
+    released.read_end()
+    aborted.read_end()
+    server.still_serves()
+
+
+def test_nobody_is_closed_who_is_waiting_for_us(serve: Callable[..., Served]) -> None:
+    """Idle for longer than the time, but with the answer outstanding all along."""
+    server = serve(network_timeout="300ms")
+    fill(server, 50)
+    with server.pacs.archive.index.lock:  # nothing can be stored meanwhile
+        client = server.associate()
+        client.send(client.store_request(ct_image()))
+        bystander = server.associate()
+        assert bystander.read_abort() == (2, 0)  # its time is over, though it came later
+    assert client.status() == 0
+    server.still_serves()
+
+
+def deaf(server: Served) -> WireClient:
+    """An associated client whose side of TCP takes as little as possible."""
+    client = server.connect()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.associate(calling="DEAF")
+    return client
+
+
+ENDINGS = {
+    "nothing": b"",
+    "an abort": encode_pdu(Abort(0, 0)),
+    "garbage": b"GET / HTTP/1.0\r\n\r\n",
+    "a release": bytes((5, 0, 0, 0, 0, 4, 0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_a_peer_that_never_reads_a_big_answer_is_closed(
+    serve: Callable[..., Served], ending: bytes, half_closed: bool
+) -> None:
+    server = serve(**SHORT)
+    fill(server, 300)
+    client = deaf(server)
+    client.send(*[client.find_request(query_for("STUDY")) for _ in range(100)], ending)
+    if half_closed:
+        client.socket.shutdown(socket.SHUT_WR)
+    server.wait_for(lambda: [notice for notice in server.notices("aborted") if "DEAF" in str(notice.peer)])
+    wait_until_nobody_is_connected(server)
+    server.still_serves()
+
+
+@pytest.mark.parametrize("request_of", ["echo", "store", "report"])
+def test_a_peer_that_asks_for_ever_and_never_reads_is_not_listened_to_for_ever(
+    serve: Callable[..., Served], request_of: str
+) -> None:
+    """What waits to be sent is bounded: TCP stops the peer, then its time is over."""
+    server = serve(**SHORT)
+    client = deaf(server)
+    client.socket.settimeout(5)
+    message = {
+        "echo": client.echo_request() * 500,
+        "store": client.store_request(ct_image()) * 100,
+        "report": client.message(1, request(CommandField.N_EVENT_REPORT_RQ, 1)) * 500,
+    }[request_of]
+    sent = 0
+    with pytest.raises(OSError):  # reset, by the server
+        while sent < 1 << 30:
+            client.send(message)
+            sent += len(message)
+    assert sent < 100 << 20
+    server.wait_for(lambda: server.notices("aborted"))
+    assert "the peer takes nothing of what we send" in server.lines
+    wait_until_nobody_is_connected(server)
+    server.still_serves()
+
+
+def test_a_slow_reader_gets_everything_however_long_it_takes(serve: Callable[..., Served]) -> None:
+    server = serve(network_timeout="300ms")
+    fill(server, 300)
+    client = deaf(server)
+    client.send(*[client.find_request(query_for("STUDY")) for _ in range(20)])
+    bystander = server.associate()
+    answers = [client.response()[0].status]
+    for _ in range(3):  # three times as long as would be allowed for taking nothing at all
+        while not ended(bystander):
+            answers.append(client.response()[0].status)
+        bystander = server.associate()
+    while answers.count(0) < 20:
+        answers.append(client.response()[0].status)
+    assert answers.count(0xFF00) == 20 * 300
+    client.release()
+
+
+def ended(client: WireClient) -> bool:
+    """Whether its time was over by now."""
+    client.socket.settimeout(0.005)
+    try:
+        return client.socket.recv(1, socket.MSG_PEEK) is not None
+    except TimeoutError:
+        return False
+
+
+def wait_until_nobody_is_connected(server: Served) -> None:
+    """Descriptors of closed connections are given back; seen from outside the event loop."""
+    until = time.monotonic() + 20
+    while server.connections():
+        assert time.monotonic() < until, server.lines
+
+
+def test_two_queries_at_once_are_not_held_up_by_deaf_neighbours(serve: Callable[..., Served]) -> None:
+    server = serve(network_timeout="30s")
+    fill(server, 300)
+    neighbours = [deaf(server) for _ in range(8)]  # twice as many as there are threads that read
+    for neighbour in neighbours:
+        neighbour.send(*[neighbour.find_request(query_for("STUDY")) for _ in range(50)])
+    client = server.associate()
+    one = query_for("STUDY") + element(0x00100020, "LO", b"P7")
+    assert [status for status, _ in client.find(one)][-1] == 0
+    server.still_serves()
+    assert all(neighbour.socket.fileno() >= 0 for neighbour in neighbours)
+
+
+def test_a_query_half_read_and_dropped_frees_its_thread(serve: Callable[..., Served]) -> None:
+    server = serve(network_timeout="30s")
+    fill(server, 300)
+    for _ in range(30):
+        client = deaf(server)
+        client.send(*[client.find_request(query_for("STUDY")) for _ in range(20)])
+        assert isinstance(client.read(), PDataTF)
+        client.reset()
+    wait_until_nobody_is_connected(server)
+    client = server.associate()
+    assert [status for status, _ in client.find(query_for("STUDY"))][-1] == 0
+    server.still_serves()
