@@ -8,7 +8,7 @@ from mockpacs.archive.ingest import Stored
 from mockpacs.archive.instance import StoredInstance
 from mockpacs.archive.model import Model
 from mockpacs.archive.options import ArchiveOptions, Durability, OnDuplicate, Reaction
-from mockpacs.archive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, FileMeta
+from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.query import Match, QueryOptions
 from mockpacs.archive.repair import Recovery
 from mockpacs.archive.spool import Spool
@@ -16,8 +16,6 @@ from mockpacs.archive.summary import Counts, Listed
 from mockpacs.archive.verify import Finding, FindingKind
 
 __all__ = [
-    "IMPLEMENTATION_CLASS_UID",
-    "IMPLEMENTATION_VERSION_NAME",
     "Added",
     "Archive",
     "ArchiveOptions",

@@ -8,8 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-IMPLEMENTATION_CLASS_UID: Final = "2.25.288736823361174028296629493392898802115"
-IMPLEMENTATION_VERSION_NAME: Final = "MOCKPACS"
+from mockpacs.wire.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 PREFIX: Final = bytes(128) + b"DICM"
 _LONG_VRS: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())

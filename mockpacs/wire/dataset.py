@@ -247,7 +247,9 @@ def _inflate(data: Buffer) -> tuple[bytes, str]:
         inflated = engine.decompress(bytes(data), INFLATED_AT_MOST)
     except zlib.error as error:
         return b"", f"not a deflated data set: {error}"
-    return inflated, "" if engine.eof else "the deflated data set is cut or larger than is read"
+    # Beyond the limit nothing is known of the end: the header is what is looked for.
+    whole = engine.eof or len(inflated) >= INFLATED_AT_MOST
+    return inflated, "" if whole else "the deflated data set is cut"
 
 
 def deflate(data: bytes) -> bytes:
