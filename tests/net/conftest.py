@@ -52,7 +52,7 @@ class Served:
     def wait_for(self, what: Callable[[], Any]) -> None:
         """Return as soon as ``what()`` is true of the records; fail when it never is."""
         with self._reported:
-            assert self._reported.wait_for(what, PATIENCE_SECONDS), self.lines
+            assert self._reported.wait_for(what, PATIENCE_SECONDS), self.lines[-2000:]
 
     def connect(self) -> WireClient:
         """A connection; closed in the end at the latest."""

@@ -261,6 +261,7 @@ def fill(server: Served, count: int) -> None:
         client.send(client.store_request(ct_image(f"1.5.{n}", study=f"1.4.{n}", patient=f"P{n}"), f"1.5.{n}"))
     assert {client.response()[0].status for _ in range(count)} == {0}
     client.release()
+    client.socket.close()
 
 
 def cancel(message_id: int, context_id: int = 5) -> bytes:
