@@ -39,6 +39,7 @@ lint: .venv/test
 	$(BIN)/mypy
 
 bench: .venv/test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/serve

@@ -19,6 +19,7 @@ Medians: TypeAlias = Mapping[str, float]  # peer name -> median
 
 
 SLOW_RUNS = 3
+REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,10 @@ class Result:
             values.setdefault(name, []).append(value)
 
     def fail(self, peer: Peer, error: Exception) -> None:
-        say(f"{self.row.name:16} {peer.label}: FAILED: {error}")
+        reason = " ".join(str(error).split())[-REASON_LENGTH:]
+        say(f"{self.row.name:16} {peer.label}: FAILED: {reason}")
         self.samples.pop(peer.name, None)
-        self.absent[peer.name] = f"failed: {error}"
+        self.absent[peer.name] = f"failed: {reason}"
         self.failed.add(peer.name)
 
 

@@ -18,6 +18,8 @@ _BATCH_AT_MOST: Final = 64
 """Requests in one transaction: enough to share a commit among all who wait, few enough to answer soon."""
 _FIRST_OUTCOMES: Final = 8
 _MORE_OUTCOMES: Final = 256
+_OUTCOME_BYTES: Final = 256 * 1024
+"""Data sets in one batch of outcomes: a batch is sent whole, so it bounds memory and how late a C-CANCEL is obeyed."""
 _READERS: Final = 4
 
 _Job = tuple[Request, Callable[[Outcome], None]]
@@ -51,7 +53,17 @@ class Batches:
             self._pending.exception()  # seen: nobody waits for what was not taken
 
     def _make(self, count: int) -> asyncio.Future[list[Outcome]]:
-        return self._loop.run_in_executor(self._threads, lambda: list(islice(self._source, count)))
+        return self._loop.run_in_executor(self._threads, self._take, count)
+
+    def _take(self, count: int) -> list[Outcome]:
+        taken: list[Outcome] = []
+        size = 0
+        for outcome in islice(self._source, count):
+            taken.append(outcome)
+            size += len(outcome.data or b"")
+            if size >= _OUTCOME_BYTES:
+                break
+        return taken
 
 
 class Lanes:

@@ -177,6 +177,7 @@ class Link:
         if plain:
             self._receiver.received(plain)
         if tls.is_ended and not self._is_closing:
+            self._send(tls.close())  # who says goodbye waits for ours (RFC 8446 6.1)
             self._end(None)
 
     def _send(self, data: bytes) -> None:

@@ -8,9 +8,10 @@ from typing import Final
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 DICOM_ROOT: Final = "1.2.840.10008."
 _COMPOSITE_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
-# Storage SOP classes that live elsewhere in the tree (PS3.4 B.5, GG.3).
+# Storage SOP classes that live elsewhere in the tree (PS3.4 B.5, GG.3), and retired ones of print (PS3.6 Table A-1).
 _ELSEWHERE: Final = frozenset(
-    f"1.2.840.10008.5.1.4.{end}" for end in ("34.7", "34.10", "38.1", "39.1", "43.1", "44.1", "45.1")
+    f"1.2.840.10008.5.1.{end}"
+    for end in ("4.34.1", "4.34.7", "4.34.10", "4.38.1", "4.39.1", "4.43.1", "4.44.1", "4.45.1", "1.27", "1.29", "1.30")
 )
 # Query, retrieve and creation classes that were registered below the storage root (PS3.6 Table A-1).
 _NOT_STORAGE: Final = frozenset(

@@ -10,8 +10,8 @@ from pydicom import Dataset, dcmread
 
 from mockpacs import MockPACS
 from tests.conftest import wheel_files
-from tests.interop.phantom import ask, keys
 from tests.interop.programs import findscu, run
+from tests.interop.scu import ask, keys
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # pydicom has something to say about most of these files
 

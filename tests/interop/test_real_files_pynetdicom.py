@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pydicom import uid
+from pydicom import dcmread, uid
+from pynetdicom import StoragePresentationContexts
 from pynetdicom.association import Association
 
 from mockpacs import MockPACS
-from tests.interop import judge, phantom
+from tests.interop import judge, phantom, scu
 from tests.interop.inputs import ADOPTED, NOT_SENT, Input, adopted, all_files, inputs
-from tests.interop.phantom import associate
+from tests.interop.scu import associate
 
 # Files whose UIDs are no UIDs; nothing else may be warned about.
 pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
@@ -137,7 +138,7 @@ def test_private_sop_classes_and_transfer_syntaxes_are_stored(pacs: MockPACS) ->
     for number, context in enumerate(association.accepted_contexts, 1):
         made = phantom.instance(number=number, SOPClassUID=context.abstract_syntax)
         data = phantom.encoded(made, implicit=context.transfer_syntax[0] == GE_PRIVATE)
-        assert phantom.send_bytes(association, context, made.SOPInstanceUID, data).Status == 0x0000
+        assert scu.send_bytes(association, context, made.SOPInstanceUID, data).Status == 0x0000
         sent[made.SOPInstanceUID] = (context.abstract_syntax, context.transfer_syntax[0], data)
     association.release()
     kept = judge.stored(pacs.options.storage)
@@ -165,3 +166,15 @@ def test_oddities_of_an_encoding_survive(pacs: MockPACS, tmp_path: Path) -> None
     association.release()
     assert status in (0x0000, 0xB007), comment
     assert judge.stored(pacs.options.storage)[made.SOPInstanceUID].data == odd
+
+
+def test_the_contexts_that_pynetdicom_proposes_by_itself_will_do(pacs: MockPACS) -> None:
+    """They name four transfer syntaxes each; which of them is taken is ours to choose, what arrives is the same."""
+    made = phantom.instance(ImageComments="x" * 2_000)
+    proposed = [(context.abstract_syntax, context.transfer_syntax) for context in StoragePresentationContexts]
+    association = associate(pacs, *proposed)
+    assert len(association.accepted_contexts) == len(StoragePresentationContexts)
+    assert association.send_c_store(made).Status == 0x0000
+    association.release()
+    stored = dcmread(judge.stored(pacs.options.storage)[made.SOPInstanceUID].path)
+    assert stored.to_json_dict() == made.to_json_dict()

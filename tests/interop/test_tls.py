@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mockpacs import MockPACS
-from tests.interop import phantom
+from tests.interop import phantom, scu
 from tests.interop.programs import run
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -149,9 +149,7 @@ def test_pynetdicom_associates_over_tls(closed: MockPACS, keyring: Keyring, vers
     context.minimum_version = context.maximum_version = version
     context.load_cert_chain(keyring.client.certificate, keyring.client.key)
     with closed as pacs:
-        association = phantom.associate(
-            pacs, ("1.2.840.10008.1.1", ["1.2.840.10008.1.2"]), tls_args=(context, "127.0.0.1")
-        )
+        association = scu.associate(pacs, ("1.2.840.10008.1.1", ["1.2.840.10008.1.2"]), tls_args=(context, "127.0.0.1"))
         assert association.is_established
         assert association.send_c_echo().Status == 0x0000
         association.release()

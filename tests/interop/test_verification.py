@@ -21,7 +21,7 @@ from pynetdicom.pdu_primitives import (
 )
 
 from mockpacs import MockPACS
-from tests.interop import judge, phantom
+from tests.interop import judge, phantom, scu
 from tests.interop.programs import run
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -74,7 +74,7 @@ def test_retrieval_is_refused_in_negotiation(pacs: MockPACS, program: str) -> No
 def test_pynetdicom_sees_which_contexts_are_refused_and_why(pacs: MockPACS) -> None:
     syntaxes = [ImplicitVRLittleEndian]
     jpeg = ["1.2.840.10008.1.2.4.50"]
-    association = phantom.associate(
+    association = scu.associate(
         pacs, (VERIFICATION, syntaxes), (FIND, syntaxes), (MOVE, syntaxes), (GET, syntaxes), (VERIFICATION, jpeg)
     )
     assert association.is_established

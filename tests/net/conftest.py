@@ -32,7 +32,8 @@ class Served:
         self._reported = threading.Condition()
         self._clients: list[WireClient] = []
         self._instances = count(1)
-        self._before = _descriptors()
+        self._descriptors = _descriptors()
+        self._threads = set(threading.enumerate())
         self.pacs = MockPACS(observe=self._observe, **options).start()
         self.host, self.port = self.pacs.host, self.pacs.port
         self.storage = None if self.pacs.options.memory else self.pacs.options.storage
@@ -74,6 +75,19 @@ class Served:
 
     def still_serves(self) -> None:
         """What must be true after anything: a new client is greeted, heard, and can leave something."""
+        options = self.pacs.options
+        if min(options.artim_timeout, options.network_timeout or 60) > 1:
+            self._serve_somebody()
+            return
+        for chance in range(5):  # these timeouts are for others; on a busy machine we may be too slow for them too
+            try:
+                self._serve_somebody()
+                return
+            except (AssertionError, OSError):
+                if chance == 4:
+                    raise
+
+    def _serve_somebody(self) -> None:
         with WireClient(self.host, self.port, timeout=PATIENCE_SECONDS) as client:
             client.associate(calling="AFTERWARDS")
             assert client.echo() == 0
@@ -85,10 +99,10 @@ class Served:
         for client in self._clients:
             client.socket.close()
         self.pacs.stop()
-        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("mockpacs")] == []
+        assert set(threading.enumerate()) - self._threads == set()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((self.host, self.port), PATIENCE_SECONDS).close()
-        assert _descriptors() - self._before == set()
+        assert _descriptors() - self._descriptors == set()
         assert incoming(self.storage) == []
 
     def _observe(self, record: Record) -> None:
@@ -119,7 +133,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         return running[-1]
 
     yield start
-    for served in running:
+    for served in reversed(running):
         served.end()
 
 

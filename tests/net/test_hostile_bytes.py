@@ -11,7 +11,7 @@ import pytest
 
 from mockpacs.wire import Abort, AssociateRQ, ReleaseRP, ReleaseRQ, encode_pdu
 from tests.net.conftest import Served
-from tests.net.wire_client import CONTEXTS, WireClient, associate_request
+from tests.net.wire_client import CONTEXTS, associate_request
 
 UNRECOGNIZED_PDU = (2, 1)
 UNEXPECTED_PDU = (2, 2)
@@ -83,11 +83,6 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
-def assert_aborted(client: WireClient, answer: tuple[int, int]) -> None:
-    assert client.read_abort() == answer
-    client.read_end()
-
-
 @pytest.mark.parametrize(
     ("sent", "answer"),
     [
@@ -97,15 +92,13 @@ def assert_aborted(client: WireClient, answer: tuple[int, int]) -> None:
     ],
 )
 def test_what_is_no_request_for_an_association_is_aborted_and_recorded(
-    serve: Callable[..., Served], sent: bytes, answer: tuple[int, int]
+    server: Served, sent: bytes, answer: tuple[int, int]
 ) -> None:
-    server = serve(artim_timeout="100ms")
     client = server.connect()
     client.send(sent)
-    assert_aborted(client, answer)
+    assert client.read_abort() == answer
     (notice,) = server.notices("aborted")
     assert f"(source {answer[0]}, reason {answer[1]})" in notice.text
-    server.still_serves()
 
 
 def test_a_stranger_is_recognized_in_the_notice(server: Served) -> None:
@@ -143,11 +136,11 @@ IN_AN_ASSOCIATION: dict[str, tuple[bytes, tuple[int, int]]] = {
 
 @pytest.mark.parametrize(("sent", "answer"), IN_AN_ASSOCIATION.values(), ids=IN_AN_ASSOCIATION)
 def test_nonsense_in_an_association_ends_it(serve: Callable[..., Served], sent: bytes, answer: tuple[int, int]) -> None:
-    server = serve(artim_timeout="100ms", max_pdu=16384)
+    server = serve(max_pdu=16384)
     client = server.associate()
     assert client.echo() == 0
     client.send(sent)
-    assert_aborted(client, answer)
+    assert client.read_abort() == answer
     server.still_serves()
 
 
@@ -173,13 +166,12 @@ def test_random_bytes_are_aborted_or_waited_for_but_never_answered_otherwise(ser
     assert client.read_abort() == UNRECOGNIZED_PDU
 
 
-def test_what_follows_an_abort_is_not_listened_to(serve: Callable[..., Served]) -> None:
-    server = serve(artim_timeout="100ms")
+def test_what_follows_an_abort_is_not_listened_to(server: Served) -> None:
     client = server.associate()
     client.send(b"HELO", client.echo_request() * 1000, WHOLE)
-    assert_aborted(client, UNRECOGNIZED_PDU)
+    assert client.read_abort() == UNRECOGNIZED_PDU
+    client.hear_nothing_more()
     assert server.exchanges == []
-    server.still_serves()
 
 
 def test_a_session_in_single_bytes_is_a_session(server: Served) -> None:

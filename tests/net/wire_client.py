@@ -131,6 +131,11 @@ class WireClient:
         """See the connection end, and nothing before it."""
         assert (pdu := self.read()) is None, pdu
 
+    def hear_nothing_more(self) -> None:
+        """Say that we are done talking, and see the connection end without another word."""
+        self.socket.shutdown(socket.SHUT_WR)
+        self.read_end()
+
     def message(self, context_id: int, command: Command, data: bytes | None = None) -> bytes:
         """The bytes of a message."""
         return b"".join(cut(context_id, encode_command(command), data, self.max_pdu))
