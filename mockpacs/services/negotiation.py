@@ -28,7 +28,11 @@ from mockpacs.wire import (
 from mockpacs.wire.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
-_NATIVE: Final = (EXPLICIT_LITTLE, "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+_IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
+_EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+_NATIVE: Final = (EXPLICIT_LITTLE, _IMPLICIT_LITTLE, _EXPLICIT_BIG, _DEFLATED)
+"""Transfer syntaxes that leave the pixels as they are, the best first."""
 
 
 class Refusal(IntEnum):
@@ -105,9 +109,10 @@ def agreed_information(answer: AssociateAC) -> Mapping[str, bytes]:
 def store_unchanged(proposed: tuple[str, ...]) -> str | None:
     """The transfer syntax in which a sender can hand over what it has without changing the pixels.
 
-    A proposal that names exactly one compressed (or private, or deflated) transfer syntax names the one its file is in:
-    take it. One that names several shows what the sender could do, so it is spared the work: native first, explicit
-    before implicit because explicit keeps the VR of private elements, little endian before the retired big endian.
+    A proposal that names exactly one compressed (or private) transfer syntax names the one its file is in: take it. One
+    that names several shows what the sender could do, so it is spared the work: native first, explicit before implicit
+    because explicit keeps the VR of private elements, little endian before the retired big endian; deflated is last,
+    because toolkits propose it with the others and few have such files.
     """
     special = [uid for uid in proposed if uid not in _NATIVE and is_uid(uid)]
     if len(special) == 1:

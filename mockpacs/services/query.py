@@ -40,20 +40,18 @@ class QueryService:
             return
         encoding = Encoding.of(request.context.transfer_syntax)
         subject = describe(request.data, encoding)
-        count = 0
         try:
             for outcome in self._matches(request, request.data, encoding):
                 if request.cancelled():
                     break
-                count += 1
                 yield outcome
         except IdentifierError as error:
             yield Outcome(error.status, comment=str(error), offending=error.offending, subject=subject)
             return
         if request.cancelled():
-            yield Outcome(CANCEL, subject=f"{subject}  cancelled after {_matches(count)}")
+            yield Outcome(CANCEL, subject=subject)
         else:
-            yield Outcome(SUCCESS, subject=f"{subject}  {_matches(count)}")
+            yield Outcome(SUCCESS, subject=subject)
 
     def _matches(self, request: Request, identifier: bytes, encoding: Encoding) -> Iterator[Outcome]:
         options = _negotiated(self.options, request.agreed.get(request.context.abstract_syntax, b""))
@@ -72,7 +70,3 @@ def _negotiated(options: QueryOptions, agreed: bytes) -> QueryOptions:
         empty_value=bool(empty),
         multiple_value=bool(multiple),
     )
-
-
-def _matches(count: int) -> str:
-    return "1 match" if count == 1 else f"{count} matches"

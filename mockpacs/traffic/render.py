@@ -78,7 +78,15 @@ def _exchange_line(exchange: Exchange) -> str:
     number = f"{exchange.peer.number}.{exchange.number}"
     calling = printable(exchange.peer.calling, 16)
     subject = printable(exchange.subject, 120)
+    if exchange.service == "C-FIND" and exchange.status is not None:
+        subject = f"{subject}  {_matches(exchange)}".lstrip()
     if exchange.comment:
         subject = f"{subject}  {printable(exchange.comment, 64)}".lstrip()
     head = f"{clock(exchange.started)}  {number:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
     return f"{head}{subject:<39} {duration(exchange.seconds):>7}"
+
+
+def _matches(exchange: Exchange) -> str:
+    """How many matches the peer was sent: every response but the final one."""
+    count = exchange.responses - 1
+    return "1 match" if count == 1 else f"{count} matches"

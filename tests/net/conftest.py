@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -54,6 +55,21 @@ class Served:
         """Return as soon as ``what()`` is true of the records; fail when it never is."""
         with self._reported:
             assert self._reported.wait_for(what, PATIENCE_SECONDS), self.lines[-2000:]
+
+    def wait_until(self, what: Callable[[], Any]) -> None:
+        """The same for what is not recorded: looks again and again."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not what():
+            assert time.monotonic() < until, self.lines[-2000:]
+            threading.Event().wait(0.002)
+
+    def wait_until_nobody_is_connected(self) -> None:
+        """Return when the sockets of the connections that ended are closed."""
+        self.wait_until(lambda: not self.connections())
+
+    def wait_until_nothing_is_incoming(self) -> None:
+        """Return when the temporary files are gone; a thread may still be writing to one that nobody wants."""
+        self.wait_until(lambda: not incoming(self.storage))
 
     def connect(self) -> WireClient:
         """A connection; closed in the end at the latest."""
@@ -153,7 +169,7 @@ def archive(serve: Callable[..., Served], tmp_path: Path) -> Iterator[Served]:
     served.still_serves()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield

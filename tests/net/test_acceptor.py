@@ -12,6 +12,7 @@ import pytest
 
 from mockpacs.archive import Archive, Match, Spool
 from mockpacs.net import acceptor
+from mockpacs.net.link import Link
 from mockpacs.wire import Abort, AssociateRJ, PduType, ReleaseRP, ReleaseRQ, encode_pdu
 from tests.net.conftest import PATIENCE_SECONDS, Served
 from tests.net.wire_client import CONTEXTS, accepted, associate_request, ct_image
@@ -89,7 +90,7 @@ def client_port(address: str) -> int:
 
 
 def test_after_a_release_we_wait_for_the_peer_to_close(serve: Callable[..., Served]) -> None:
-    server = serve(artim_timeout=0.05)
+    server = serve(artim_timeout=0.3)
     client = server.associate()
     client.release()
 
@@ -106,7 +107,7 @@ def test_after_a_release_we_wait_for_the_peer_to_close(serve: Callable[..., Serv
 def test_who_may_not_come_in_is_rejected_told_and_closed(
     serve: Callable[..., Served], options: dict[str, Any], greeting: dict[str, str], answer: AssociateRJ
 ) -> None:
-    server = serve(artim_timeout=0.05, **options)
+    server = serve(artim_timeout=0.3, **options)
     client = server.connect()
 
     assert client.associate(**greeting) == answer
@@ -158,12 +159,16 @@ def test_an_echo_is_answered_while_a_large_data_set_of_another_association_is_sp
     gate = Gate()
     really_spill = Spool.spill
     monkeypatch.setattr(Spool, "spill", lambda spool: (gate.wait(), really_spill(spool)))
+    paused = threading.Event()
+    really_pause = Link.pause
+    monkeypatch.setattr(Link, "pause", lambda link: (really_pause(link), paused.set()))
     data = ct_image(pixels=12 << 20)
     busy, other = archive.associate(), archive.associate()
     sending = threading.Thread(target=busy.send, args=[busy.store_request(data)])
     sending.start()
     gate.is_reached()
 
+    assert paused.wait(PATIENCE_SECONDS), "the peer must wait for the disk"
     assert other.echo() == 0
     gate.open.set()
     sending.join()
@@ -238,7 +243,7 @@ def test_a_peer_that_leaves_in_mid_store_changes_nothing_about_what_is_stored(ar
 
 
 def test_who_is_idle_is_aborted_and_reported(serve: Callable[..., Served]) -> None:
-    server = serve(network_timeout=0.05, artim_timeout=0.05)
+    server = serve(network_timeout=0.05, artim_timeout=0.3)
     client = server.associate()
 
     assert client.read_abort() == (SERVICE_PROVIDER, 0)
@@ -258,7 +263,7 @@ def test_the_time_of_a_peer_begins_anew_when_we_have_answered(
 ) -> None:
     """However long the answer took, the peer may then think as long as everybody else."""
     monkeypatch.setattr(acceptor, "_WHILE_BUSY_SECONDS", 0.001)
-    server = serve(network_timeout=0.4, artim_timeout=0.05)
+    server = serve(network_timeout=0.4)
     patient = server.associate()
     patient.send(patient.find_request(KEYS))
     query.is_reached()
@@ -276,7 +281,7 @@ def test_the_time_of_a_peer_begins_anew_when_we_have_answered(
 
 def test_what_a_peer_has_not_read_does_not_keep_its_connection(serve: Callable[..., Served]) -> None:
     """The A-ABORT waits behind answers nobody takes; when ARTIM is out, so is the peer."""
-    server = serve(network_timeout=0, artim_timeout=0.05)
+    server = serve(network_timeout=0, artim_timeout=0.3)
     assert server.pacs._serving is not None
     for listening in server.pacs._serving.listener._listening:  # what is accepted inherits it
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

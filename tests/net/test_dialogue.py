@@ -33,6 +33,18 @@ def dialogue_in(around: Surroundings, association: Association) -> Dialogue:
     return Dialogue(around.environment, Peer(1, "peer", "SCU", "PACS"), {}, cast(Link, association), association)
 
 
+class Prepared:
+    """A service of the readers whose outcomes are there already; it does not look whether it is cancelled."""
+
+    lane = Lane.READER
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        self.outcomes = outcomes
+
+    def answer(self, request: Request) -> list[Outcome]:
+        return self.outcomes
+
+
 def test_requests_of_every_lane_are_answered_in_the_order_they_came() -> None:
     async def scene() -> None:
         async with surroundings() as around:
@@ -115,7 +127,7 @@ def test_matches_made_before_the_cancel_was_heard_are_withheld() -> None:
         async with surroundings() as around:
             association = Association()
             dialogue = dialogue_in(around, association)
-            around.desk.replaced["C-FIND"] = Gated([MATCH] * 20 + [DONE])
+            around.desk.replaced["C-FIND"] = Prepared([MATCH] * 20 + [DONE])
             dialogue.take(around.incoming(find(7), b"keys"))
             association.is_blocked = True
             await until(lambda: len(association.sent) == 8)
@@ -225,6 +237,25 @@ def test_a_store_that_still_waits_when_the_association_ends_is_forgotten() -> No
 
             assert around.archive.counts().instances == 0
             assert association.sent == []
+
+    asyncio.run(scene())
+
+
+def test_a_store_whose_turn_came_but_which_the_peer_held_up_is_forgotten_too() -> None:
+    async def scene() -> None:
+        async with surroundings() as around:
+            association = Association()
+            dialogue = dialogue_in(around, association)
+            association.is_blocked = True
+            dialogue.take(around.incoming(store(1, "1.2.3.4.5"), ct_image()))
+            association.can_send = False
+            dialogue.end()
+            association.unblock()
+            await until(lambda: around.exchanges)
+
+            assert around.exchanges[0].status is None
+            assert around.archive.counts().instances == 0
+            assert not dialogue.is_busy
 
     asyncio.run(scene())
 

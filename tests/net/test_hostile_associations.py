@@ -20,7 +20,7 @@ from mockpacs.wire import (
     UserIdentity,
     encode_pdu,
 )
-from tests.net.conftest import Served, incoming, stored
+from tests.net.conftest import Served, stored
 from tests.net.test_hostile_bytes import APPLICATION, ECHO_CONTEXT, USER, item, pdu, request_of
 from tests.net.wire_client import (
     CONTEXTS,
@@ -276,7 +276,7 @@ def test_a_release_in_the_middle_of_a_data_set_is_granted_and_the_half_forgotten
     client.socket.close()
     archive.still_serves()
     assert len(stored(archive.storage)) == 1
-    assert incoming(archive.storage) == []
+    archive.wait_until_nothing_is_incoming()
 
 
 @pytest.mark.parametrize("pixels", [1000, 300_000, 5_000_000])
@@ -297,7 +297,7 @@ def test_an_end_in_the_middle_of_a_store_leaves_nothing(archive: Served, pixels:
     assert archive.exchanges == []
     archive.still_serves()
     assert [path for path in stored(archive.storage) if "1.2.7." in path] == []
-    assert incoming(archive.storage) == []
+    archive.wait_until_nothing_is_incoming()
 
 
 def test_the_end_of_the_connection_right_after_the_request_is_nothing_special(server: Served) -> None:

@@ -14,7 +14,6 @@ import pytest
 from mockpacs.net import listener
 from mockpacs.wire import AssociateAC, AssociateRJ
 from tests.net.conftest import Served, stored
-from tests.net.test_hostile_timeouts import wait_until_nobody_is_connected
 from tests.net.wire_client import WireClient, associate_request, ct_image
 
 
@@ -32,7 +31,7 @@ def test_twelve_health_checks_do_not_delay_the_thirteenth(server: Served) -> Non
         else:
             client.socket.close()
     server.still_serves()
-    wait_until_nobody_is_connected(server)
+    server.wait_until_nobody_is_connected()
     assert server.notices("aborted") == []
 
 
@@ -59,7 +58,7 @@ def test_over_the_limit_everybody_is_told_and_those_inside_are_served(serve: Cal
     assert {client.echo() for client in inside} == {0}
     for client in (*inside, *outside):
         client.socket.close()
-    wait_until_nobody_is_connected(server)
+    server.wait_until_nobody_is_connected()
     server.still_serves()
 
 
@@ -149,5 +148,5 @@ def test_a_crowd_that_comes_and_goes_at_random_leaves_nothing(
                 leaving.socket.close()
     for client in inside:
         client.socket.close()
-    wait_until_nobody_is_connected(server)
+    server.wait_until_nobody_is_connected()
     server.still_serves()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mockpacs.wire import ProposedContext
-from tests.net.conftest import Served, incoming, stored
+from tests.net.conftest import Served, stored
 from tests.net.wire_client import CT, EXPLICIT, IMPLICIT, ct_image, element
 
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -130,16 +130,15 @@ def test_what_ends_unreadable_is_stored_found_and_warned_of(archive: Served, dat
     assert final == 0
 
 
-@pytest.mark.parametrize("data", NOTHING_TO_FIND.values(), ids=NOTHING_TO_FIND)
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN, DEFLATED, JPEG, PRIVATE])
 def test_what_is_no_data_set_at_all_is_kept_and_warned_of_in_every_transfer_syntax(
-    archive: Served, data: bytes, syntax: str
+    archive: Served, syntax: str
 ) -> None:
-    status, file = store(archive, data, syntax)
-    assert status in (0xB007, 0xA900, 0xC000), archive.lines
-    assert file.endswith(data)
-    if status != 0xB007:
-        assert file == b""
+    client = archive.associate(ProposedContext(3, CT, (syntax,)))
+    for n, (kind, data) in enumerate(NOTHING_TO_FIND.items()):
+        assert client.store(data, f"1.2.{n}") == 0xB007, kind
+        (file,) = [file for path, file in stored(archive.storage).items() if path.endswith(f"/1.2.{n}.dcm")]
+        assert file.endswith(data)
 
 
 @pytest.mark.parametrize(("unreadable", "expected"), [("accept", 0x0000), ("refuse", 0xC000)])
@@ -152,7 +151,7 @@ def test_the_answer_to_an_unreadable_data_set_is_a_matter_of_configuration(
         assert status in (expected, 0xB000 if expected == 0 else expected)
         assert bool(file) == (expected == 0)
     server.still_serves()
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
 
 
 @pytest.mark.parametrize(("mismatch", "expected"), [("warn", 0xB007), ("accept", 0x0000), ("refuse", 0xA900)])
@@ -172,7 +171,7 @@ def deflate(data: bytes) -> bytes:
 
 
 def test_a_deflated_bomb_is_kept_as_it_is_and_never_unpacked_as_a_whole(archive: Served) -> None:
-    bomb = deflate(HEAD + element(0x7FE00010, "OW", b"")[:-4] + struct.pack("<L", 400_000_000) + bytes(400_000_000))
+    bomb = deflate(HEAD + element(0x7FE00010, "OW", b"")[:-4] + struct.pack("<L", 100_000_000) + bytes(100_000_000))
     assert len(bomb) < 500_000
     tracemalloc.start()
     try:
@@ -185,7 +184,7 @@ def test_a_deflated_bomb_is_kept_as_it_is_and_never_unpacked_as_a_whole(archive:
 
 
 def test_a_deflated_bomb_of_a_header_is_kept_and_warned_of(archive: Served) -> None:
-    bomb = deflate(nested(2_000_000, closed=False))
+    bomb = deflate(nested(900_000, closed=False))
     status, file = store(archive, bomb, DEFLATED)
     assert status == 0xB007
     assert file.endswith(bomb)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.net.conftest import Served, incoming, stored
+from tests.net.conftest import Served, stored
 from tests.net.wire_client import ct_image, element
 
 OUT_OF_RESOURCES = 0xA700
@@ -81,7 +81,7 @@ def test_what_the_disk_refuses_is_out_of_resources_until_it_takes_it_again(
     assert client.echo() == 0
     assert [status for status, _ in client.find(STUDIES)] == [0xFF00, 0]
     assert len(stored(server.storage)) == 1
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
     disk.error = 0
     assert client.store(ct_image("1.2.2", pixels=pixels), "1.2.2") == 0
     server.still_serves()
@@ -95,7 +95,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_instance_keeps_no_half(
     disk.error, disk.room = errno.ENOSPC, 2_000_000
     assert client.store(ct_image("1.2.2", pixels=8_000_000), "1.2.2") == OUT_OF_RESOURCES
     assert stored(server.storage) == {}
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
     disk.error = 0
     assert client.store(ct_image("1.2.2", pixels=8_000_000), "1.2.2") == 0
     server.still_serves()
@@ -114,7 +114,7 @@ def test_one_instance_too_large_for_the_disk_does_not_concern_its_neighbours(
     assert statuses.count(0) == len(stored(server.storage)) == 4
     disk.error = 0
     server.still_serves()
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
 
 
 def test_a_lost_storage_directory_is_out_of_resources_until_it_is_back(
@@ -144,7 +144,7 @@ def test_a_file_where_a_study_should_be_is_out_of_resources(serve: Callable[...,
     in_the_way.unlink()
     assert client.store() == 0
     server.still_serves()
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
 
 
 def test_a_database_somebody_else_has_locked_is_out_of_resources(serve: Callable[..., Served], tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_database_somebody_else_has_locked_is_out_of_resources(serve: Callable
         other.execute("ROLLBACK")
     finally:
         other.close()
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
     assert client.store(ct_image("1.2.2"), "1.2.2") == 0
     server.still_serves()
 
@@ -184,7 +184,7 @@ def test_a_full_disk_under_the_index_loses_nothing_that_was_acknowledged(
     assert "database or disk is full" in server.lines
     connection.execute("PRAGMA max_page_count = 1000000")
     server.still_serves()
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
 
 
 def test_a_stored_file_that_is_gone_or_garbage_does_not_end_a_query(

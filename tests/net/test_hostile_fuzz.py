@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from mockpacs.wire import Abort, Malformed, ReleaseRQ, decode_pdu, encode_pdu
-from tests.net.conftest import Served, incoming, stored
+from tests.net.conftest import Served, stored
 from tests.net.test_hostile_messages import query_for
-from tests.net.test_hostile_timeouts import wait_until_nobody_is_connected
 from tests.net.wire_client import WireClient, associate_request, ct_image
 
 ROUNDS = 200
@@ -81,10 +80,10 @@ def test_a_damaged_session_ends_and_the_next_one_is_served(
                 which = noise.randrange(len(pieces)) if n % 3 else 0
                 pieces[which] = damage(noise, pieces[which]) or b"\0"
             play(client, pieces)
-    wait_until_nobody_is_connected(server)
+    server.wait_until_nobody_is_connected()
     server.still_serves()
     assert server.notices("trouble") == [notice for notice in server.notices("trouble") if "ignored" in notice.text]
-    assert incoming(server.storage) == []
+    server.wait_until_nothing_is_incoming()
     assert all(path.count("/") == 2 for path in stored(server.storage))
     assert {path.name for path in tmp_path.iterdir()} == {"storage"}
 

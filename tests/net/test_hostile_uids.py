@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.conftest import Served, incoming, stored
+from tests.net.conftest import Served, stored
 from tests.net.wire_client import CT, ct_image, element
 
 NO_UIDS: dict[str, str] = {
@@ -44,7 +44,7 @@ def test_an_instance_without_a_uid_is_refused_and_nothing_written(archive: Serve
     assert response.offending_elements == (0x00001000,)
     assert stored(archive.storage) == {}
     assert {path.name for path in tmp_path.iterdir()} == {"storage"}
-    assert incoming(archive.storage) == []
+    archive.wait_until_nothing_is_incoming()
     assert client.echo() == 0
 
 

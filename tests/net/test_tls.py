@@ -183,7 +183,7 @@ def secure(server: Served, context: ssl.SSLContext) -> WireClient:
 
 @pytest.fixture
 def server(serve: Callable[..., Served], own: tuple[Path, Path]) -> Served:
-    return serve(tls_cert=own[0], tls_key=own[1], artim_timeout=0.1)
+    return serve(tls_cert=own[0], tls_key=own[1])
 
 
 @pytest.fixture
@@ -224,7 +224,10 @@ def test_what_is_not_tls_is_closed_with_a_line_and_others_are_served(
     still_serves(server, authority.client())
 
 
-def test_a_handshake_that_stalls_is_closed_in_time_and_delays_nobody(server: Served, authority: Authority) -> None:
+def test_a_handshake_that_stalls_is_closed_in_time_and_delays_nobody(
+    serve: Callable[..., Served], own: tuple[Path, Path], authority: Authority
+) -> None:
+    server = serve(tls_cert=own[0], tls_key=own[1], artim_timeout=0.5)
     silent, half = server.connect(), server.connect()
     half.send(b"\x16\x03\x01\x02\x00\x01")
     still_serves(server, authority.client())

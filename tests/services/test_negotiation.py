@@ -199,7 +199,7 @@ def test_128_contexts_with_38_transfer_syntaxes_are_answered_and_the_answer_can_
         ((JPEG,), JPEG),
         ((IMPLICIT, JPEG), JPEG),
         ((IMPLICIT, EXPLICIT, J2K), J2K),
-        ((IMPLICIT, EXPLICIT, DEFLATED), DEFLATED),
+        ((IMPLICIT, EXPLICIT, DEFLATED), EXPLICIT),
         ((IMPLICIT, PRIVATE_SYNTAX), PRIVATE_SYNTAX),
         ((IMPLICIT, EXPLICIT, JPEG, J2K), EXPLICIT),
         ((IMPLICIT, JPEG, J2K), IMPLICIT),

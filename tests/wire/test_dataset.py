@@ -20,6 +20,8 @@ from mockpacs.wire import dataset as ds
 
 ENCODINGS = [ds.IMPLICIT_LITTLE, ds.EXPLICIT_LITTLE, ds.EXPLICIT_BIG]
 FILES = sorted((Path(pydicom.__file__).parent / "data" / "test_files").rglob("*.dcm"))
+# pydicom does not read these at all
+UNREADABLE = set()
 
 
 def nested(undefined: bool) -> Dataset:
@@ -61,12 +63,9 @@ def test_nested_sequences_are_skipped_and_then_read_item_by_item(encoding: ds.En
     assert len(codes) == 2
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in FILES if path.name not in UNREADABLE], ids=lambda path: path.stem)
 def test_top_level_elements_of_real_files_are_those_pydicom_finds(path: Path) -> None:
-    try:
-        judge = pydicom.dcmread(path, stop_before_pixels=True)
-    except Exception:
-        pytest.skip("pydicom does not read this file")
+    judge = pydicom.dcmread(path, stop_before_pixels=True)
     raw = path.read_bytes()
     file = io.BytesIO(raw)
     pydicom.filereader.read_preamble(file, False)

@@ -11,14 +11,14 @@ from pydicom.data import get_charset_files
 from mockpacs.wire import text
 from mockpacs.wire.dataset import Encoding, scan
 
-CHARSET_FILES = sorted(Path(name) for name in get_charset_files("*.dcm"))
+CHARSET_FILES = sorted(
+    Path(name) for name in get_charset_files("*.dcm") if "PatientName" in pydicom.dcmread(name, force=True)
+)
 
 
 @pytest.mark.parametrize("path", CHARSET_FILES, ids=lambda path: path.stem)
 def test_names_of_the_character_set_files_read_as_pydicom_reads_them(path: Path) -> None:
     dataset = pydicom.dcmread(path, force=True)
-    if "PatientName" not in dataset:
-        pytest.skip("no PatientName in this file")
     with path.open("rb") as file:
         raw = file.read()
     offset = 132 + 12 + int.from_bytes(raw[140:144], "little") if raw[128:132] == b"DICM" else 0
