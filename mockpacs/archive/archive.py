@@ -23,7 +23,7 @@ from mockpacs.archive.options import ArchiveOptions
 from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.query import Match, QueryOptions
 from mockpacs.archive.spool import Spool
-from mockpacs.errors import ArchiveError
+from mockpacs.errors import ArchiveError, StorageError
 from mockpacs.wire.dataset import Encoding
 
 _DEFAULT: Final = ArchiveOptions()
@@ -95,8 +95,11 @@ class Archive:
         options: QueryOptions,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[Match]:
-        """Answer a query lazily (PS3.4 C.4.1) until ``cancelled``. IdentifierError for one that cannot be answered."""
-        return query.find(self.index, self.files, identifier, encoding, model, options, cancelled)
+        """Answer a query lazily (PS3.4 C.4.1) until ``cancelled``. IdentifierError for one that cannot be answered.
+
+        While matches are taken, StorageError when the index cannot be read.
+        """
+        return _readable(query.find(self.index, self.files, identifier, encoding, model, options, cancelled))
 
     def counts(self) -> summary.Counts:
         """How much is stored."""
@@ -153,3 +156,10 @@ class Archive:
     def _refuse_read_only(self) -> None:
         if self.index.read_only:
             raise ArchiveError("The archive was opened for reading only.")
+
+
+def _readable(matches: Iterator[Match]) -> Iterator[Match]:
+    try:
+        yield from matches
+    except sqlite3.Error as refused:
+        raise StorageError(f"The index cannot be read: {refused}") from refused

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mockpacs.archive import Archive, Model, QueryOptions, describe
-from mockpacs.errors import IdentifierError
+from mockpacs.errors import IdentifierError, StorageError
 from mockpacs.services.request import CANCEL, PENDING, PENDING_WARNING, SUCCESS, Lane, Outcome, Request
 from mockpacs.wire import Encoding
 
+OUT_OF_RESOURCES: Final = 0xA700
 IDENTIFIER_MISSING: Final = 0xA900
 
 # PS3.4 C.5.1.1.1, byte by byte: relational queries, combined date-time matching, fuzzy matching of names, timezone
@@ -47,6 +48,9 @@ class QueryService:
                 yield outcome
         except IdentifierError as error:
             yield Outcome(error.status, comment=str(error), offending=error.offending, subject=subject)
+            return
+        except StorageError as error:
+            yield Outcome(OUT_OF_RESOURCES, comment=str(error), subject=subject)
             return
         if request.cancelled():
             yield Outcome(CANCEL, subject=subject)

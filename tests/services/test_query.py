@@ -51,10 +51,8 @@ def test_matches_come_as_pending_and_success_ends_them(service: QueryService) ->
     assert outcomes[-1] == Outcome(0x0000, subject="STUDY PatientID=P1")
 
 
-@pytest.mark.parametrize(
-    ("key", "subject"), [("P2", "STUDY PatientID=P2"), ("P", "STUDY PatientID=P")]
-)
-def test_the_line_for_people_counts_the_matches(service: QueryService, key: str, subject: str) -> None:
+@pytest.mark.parametrize(("key", "subject"), [("P2", "STUDY PatientID=P2"), ("P", "STUDY PatientID=P")])
+def test_the_line_for_people_says_what_was_asked(service: QueryService, key: str, subject: str) -> None:
     *_, final = service.answer(find_request(identifier(PatientID=key)))
 
     assert final == Outcome(0x0000, subject=subject)
@@ -146,3 +144,14 @@ def test_date_and_time_are_combined_only_when_agreed_on(service: QueryService, a
 
 def test_queries_are_for_the_readers(service: QueryService) -> None:
     assert service.lane is Lane.READER
+
+
+def test_an_index_that_cannot_be_read_is_out_of_resources_and_says_why(archive: Archive) -> None:
+    service = QueryService(archive, Model.STUDY_ROOT, QueryOptions())
+    archive.index.connection.execute("ALTER TABLE study RENAME TO hidden")
+    try:
+        (outcome,) = service.answer(find_request(identifier(PatientID="P1")))
+    finally:
+        archive.index.connection.execute("ALTER TABLE hidden RENAME TO study")
+    assert outcome.status == 0xA700
+    assert "no such table" in outcome.comment
