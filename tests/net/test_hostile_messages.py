@@ -250,10 +250,12 @@ def query_for(level: str) -> bytes:
     return element(0x00080052, "CS", level.encode()) + element(0x0020000D, "UI", b"")
 
 
-def fill(server: Served, count: int) -> None:
+def fill(server: Served, count: int, *, filler: str = "") -> None:
+    """Store as many studies; ``filler`` makes their patient identifiers longer."""
     client = server.associate(calling="FILL")
     for n in range(count):
-        client.send(client.store_request(ct_image(f"1.5.{n}", study=f"1.4.{n}", patient=f"P{n}"), f"1.5.{n}"))
+        data = ct_image(f"1.5.{n}", study=f"1.4.{n}", patient=f"P{n}{filler}")
+        client.send(client.store_request(data, f"1.5.{n}"))
     assert {client.response()[0].status for _ in range(count)} == {0}
     client.release()
     client.socket.close()

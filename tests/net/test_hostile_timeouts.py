@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,18 +123,35 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
 @pytest.mark.parametrize("half_closed", [False, True])
+@pytest.mark.parametrize("count", [10, 100], ids=["some queries", "more than are read ahead"])
 def test_a_peer_that_never_reads_a_big_answer_is_closed(
-    serve: Callable[..., Served], ending: bytes, half_closed: bool
+    serve: Callable[..., Served], ending: bytes, half_closed: bool, count: int
 ) -> None:
     server = serve(**SHORT)
-    fill(server, 300)
+    fill(server, 100, filler="x" * 20_000)
     client = deaf(server)
-    client.send(client.find_request(query_for("STUDY")) * 150, ending)
+    identifiers = query_for("STUDY") + element(0x00100020, "LO", b"")
+    client.send(client.find_request(identifiers) * count, ending)
     if half_closed:
         client.socket.shutdown(socket.SHUT_WR)
     server.wait_for(lambda: [notice for notice in server.notices("aborted") if "DEAF" in str(notice.peer)])
     server.wait_until_nobody_is_connected()
     server.still_serves()
+
+
+def test_a_peer_that_takes_no_answers_is_not_asked_for_more(server: Served) -> None:
+    """What is read ahead is bounded: sending stands still long before the memory of anybody is full."""
+    client = deaf(server)
+    client.socket.settimeout(0.5)
+    name = "1." * 5000  # it comes back in the answer
+    message = client.message(1, request(CommandField.C_ECHO_RQ, 1, elements={Tag.AFFECTED_SOP_INSTANCE: name})) * 10
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < 100 << 20:
+            sent += client.socket.send(message)
+    assert sent < 100 << 20
+    server.still_serves()
+    client.reset()
 
 
 @pytest.mark.parametrize("field", [CommandField.C_ECHO_RQ, CommandField.C_STORE_RQ, CommandField.N_EVENT_REPORT_RQ])

@@ -35,6 +35,22 @@ def test_a_comment_follows_the_subject_and_no_answer_is_said() -> None:
     assert "no answer the association ended" in line(lost)
 
 
+@pytest.mark.parametrize(
+    ("status", "responses", "words"),
+    [
+        (0, 1, "STUDY  0 matches"),
+        (0, 2, "STUDY  1 match "),
+        (0xFE00, 9, "STUDY  8 matches"),
+        (None, 3, "STUDY  comment"),
+    ],
+)
+def test_a_query_is_told_with_the_matches_that_were_sent(status: int | None, responses: int, words: str) -> None:
+    comment = "" if status is not None else "comment"
+    query = Exchange(PEER, 3, "C-FIND", status, "STUDY", comment, 0.0, 1.0, responses=responses)
+
+    assert words in line(query)
+
+
 def test_columns_stand_below_each_other() -> None:
     other = Exchange(PEER, 12, "C-ECHO", 0xA700, "short", "", 1_700_000_001.0, 0.0004)
 
