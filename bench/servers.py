@@ -1,5 +1,6 @@
 """Running a server: on a free loopback port, with fresh storage, in a process group of its own, and always killed."""
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -25,6 +26,8 @@ STOP_SECONDS = 10.0
 # DCMTK's network layer, which Orthanc shares, leaves Nagle on unless this is set; without it each answer of the server,
 # written in two pieces, waits 44 ms for the client's delayed ACK. It is set for all rows that do not say "as packaged".
 NODELAY = {"TCP_NODELAY": "1"}
+LARGE_FILE = 64 << 20
+_used: list[Path] = []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,12 +131,27 @@ def running(peer: Peer, *options: str, as_packaged: bool = False, directory: Pat
 
 @contextlib.contextmanager
 def scratch_directory() -> Iterator[Path]:
-    """A directory on the disk the repository is on (a tmpfs would flatter everybody), removed afterwards."""
+    """A directory on the disk the repository is on (a tmpfs would flatter everybody).
+
+    It is removed when all is measured: ext4 searches past inodes that were deleted in the last minutes, so thousands of
+    files deleted now would cost the next server a millisecond for each file it makes. Only large files go at once.
+    """
     DATA.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="run-", dir=DATA))
+    if not _used:
+        atexit.register(_remove_used)
+    _used.append(directory)
+    os.sync()  # what the last one wrote is on disk before the next one starts
     try:
         yield directory
     finally:
+        for path in directory.rglob("*"):
+            if path.is_file() and path.stat().st_size > LARGE_FILE:
+                path.unlink()
+
+
+def _remove_used() -> None:
+    for directory in _used:
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -47,7 +47,11 @@ class Serving:
         try:
             _preload(archive, options, observe)
             registry = Registry(archive, _query_options(options))
-            lanes = Lanes(registry.storage, lambda what, error: observe(_trouble(what, error)))
+            lanes = Lanes(
+                registry.storage,
+                lambda what, error: observe(_trouble(what, error)),
+                may_write_in_loop=options.durability == "normal",
+            )
             environment = Environment(
                 house=House(registry.offer, _access(options), options.max_pdu),
                 registry=registry,

@@ -270,7 +270,7 @@ def test_a_disk_that_hangs_makes_the_stop_an_error_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, owner: type, name: str, pixels: int
 ) -> None:
     before = set(threading.enumerate())
-    pacs = MockPACS(storage=tmp_path, stop_timeout=0.2).start()
+    pacs = MockPACS(storage=tmp_path, stop_timeout=0.2, durability="full").start()
     stuck = Stuck(monkeypatch, owner, name)
     client = associated(pacs)
     client.send(client.store_request(ct_image(pixels=pixels)))

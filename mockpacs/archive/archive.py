@@ -83,6 +83,15 @@ class Archive:
         self._refuse_read_only()
         return self._writer.store(batch)
 
+    def store_at_once(self, spool: Spool) -> Stored | None:
+        """Store one instance without waiting for anybody who is at the index; None: somebody is, nothing was done."""
+        if not self.index.lock.acquire(blocking=False):
+            return None
+        try:
+            return self.store([spool])[0]
+        finally:
+            self.index.lock.release()
+
     def instance(self, sop_instance: str) -> StoredInstance | None:
         """A stored instance, None when there is none of this SOP Instance UID."""
         return stored_instance(self.index, self.files, sop_instance)
@@ -136,6 +145,10 @@ class Archive:
             self.index.swap(replacement)
             self._writer.rows.forget()
         return Reindexed(entered, tuple(strange))
+
+    def checkpoint(self) -> None:
+        """Fold the log of the index into its file, beside everything else. What cannot be done now is done later."""
+        self.index.checkpoint()
 
     def close(self) -> None:
         """Finish; harmless when said twice. Spools that were not stored are discarded by the next start."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -119,6 +119,15 @@ class Index:
                 replacement.path.replace(self.path)
             finally:
                 self._database = self._connect()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, without making anybody wait; nothing to do in memory."""
+        if self.path is None:
+            return
+        # A connection of its own: on the writing one it would hold up whoever wants to store.
+        with closing(sqlite3.connect(_address(self.path, read_only=False), uri=True, isolation_level=None)) as own:
+            own.execute(f"PRAGMA synchronous = {'full' if self._full_sync else 'normal'}")
+            own.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close every connection; the last one to leave folds the write-ahead log into the file."""

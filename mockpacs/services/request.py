@@ -78,3 +78,10 @@ class WritingService(Service, Protocol):
     def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """One outcome for each request, in order; what they say has happened when this returns."""
         ...
+
+    def answer_at_once(self, request: Request) -> Outcome | None:
+        """As ``answer_all`` for one request, but None, with nothing done, when it would have to wait for somebody."""
+        ...
+
+    def tidy(self) -> None:
+        """Housekeeping that may take long; called now and then, in any thread, beside ``answer_all``."""

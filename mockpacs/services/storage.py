@@ -43,6 +43,17 @@ class StorageService:
         stored = iter(self._archive.store(kept))
         return [refusal or _outcome(request, next(stored)) for request, refusal in zip(requests, refusals, strict=True)]
 
+    def answer_at_once(self, request: Request) -> Outcome | None:
+        """The one outcome of one request, unless somebody else is at the index."""
+        if not isinstance(request.data, Spool) or _refusal(request):
+            return self.answer_all([request])[0]
+        stored = self._archive.store_at_once(request.data)
+        return _outcome(request, stored) if stored else None
+
+    def tidy(self) -> None:
+        """Fold the log of the index into its file."""
+        self._archive.checkpoint()
+
 
 def _refusal(request: Request) -> Outcome | None:
     """What can be refused before the archive is asked."""

@@ -169,6 +169,14 @@ def archive(serve: Callable[..., Served], tmp_path: Path) -> Iterator[Served]:
     served.still_serves()
 
 
+@pytest.fixture
+def durable(serve: Callable[..., Served], tmp_path: Path) -> Iterator[Served]:
+    """The same with every write forced to the disk: never by the event loop itself."""
+    served = serve(storage=tmp_path / "storage", durability="full")
+    yield served
+    served.still_serves()
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())

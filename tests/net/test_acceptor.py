@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,10 +141,11 @@ def test_an_echo_is_answered_while_a_query_of_another_association_runs(server: S
     assert [response.status for response, _ in busy.responses()] == [0xFF00, 0xFF00, 0]
 
 
-@pytest.mark.parametrize("pixels", [64, 2 << 20])
+@pytest.mark.parametrize(("durability", "pixels"), [("full", 64), ("normal", 2 << 20)])
 def test_an_echo_is_answered_while_a_store_of_another_association_is_written(
-    archive: Served, writing: Gate, pixels: int
+    serve: Callable[..., Served], tmp_path: Path, writing: Gate, durability: str, pixels: int
 ) -> None:
+    archive = serve(storage=tmp_path / "storage", durability=durability)
     busy, other = archive.associate(), archive.associate()
     busy.send(busy.store_request(ct_image(pixels=pixels)))
     writing.is_reached()
@@ -226,8 +228,8 @@ def test_a_peer_that_leaves_in_mid_query_ends_it(server: Served, query: Gate, en
     assert "ended before the answer" in exchange.comment
 
 
-def test_a_peer_that_leaves_in_mid_store_changes_nothing_about_what_is_stored(archive: Served, writing: Gate) -> None:
-    client = archive.associate()
+def test_a_peer_that_leaves_in_mid_store_changes_nothing_about_what_is_stored(durable: Served, writing: Gate) -> None:
+    archive, client = durable, durable.associate()
     client.send(client.store_request(ct_image()))
     writing.is_reached()
     client.socket.close()
