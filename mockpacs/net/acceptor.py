@@ -181,6 +181,7 @@ class Acceptor:
             )
         else:
             self._upper.accept(answer)
+            self.flush()  # first: the peer goes on while we make ready for it
             agreed = dict(agreed_information(answer))
             self._dialogue = Dialogue(self._environment, self._peer, agreed, self.link, self)
             accepted = len(self._upper.accepted)
@@ -226,8 +227,8 @@ class Acceptor:
         """Everything that came is answered: agree to the release, then wait for the peer to close (AR-4)."""
         if self._upper.state is State.STA8:
             self._upper.answer_release()
-            self._notice("released", "released", detail=True)
             self.flush()
+            self._notice("released", "released", detail=True)
 
     def _end(self) -> None:
         if self._dialogue is not None:

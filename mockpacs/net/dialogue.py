@@ -23,7 +23,7 @@ from mockpacs.services.request import (
 )
 from mockpacs.traffic.exchange import Exchange, Notice, Peer
 from mockpacs.traffic.render import size
-from mockpacs.wire import Tag, Value, encode_command, response_to
+from mockpacs.wire import Tag, Value, encode_command, encode_response, response_to
 
 _COMMENT_LENGTH = 64
 """Characters of an Error Comment (0000,0902), VR LO."""
@@ -173,8 +173,8 @@ class Dialogue:
                         continue
                     command = encoded.get(outcome.status)
                     if command is None:  # equal for thousands of matches: encoding each cost a third of a query
-                        response = response_to(incoming.command, outcome.status, has_dataset=True)
-                        command = encoded[outcome.status] = encode_command(response)
+                        command = encode_response(incoming.command, outcome.status, has_dataset=True)
+                        encoded[outcome.status] = command
                     self._sender.send(incoming.context.context_id, command, outcome.data)
                     sent += 1
                 self._sender.flush()
@@ -185,14 +185,18 @@ class Dialogue:
 
     def _respond(self, incoming: Incoming, outcome: Outcome) -> None:
         """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
+        context_id, has_dataset = incoming.context.context_id, outcome.data is not None
+        if not (outcome.comment or outcome.offending):
+            command = encode_response(incoming.command, outcome.status, has_dataset=has_dataset)
+            self._sender.send(context_id, command, outcome.data)
+            return
         elements: dict[int, Value] = {}
         if outcome.comment:
             elements[Tag.ERROR_COMMENT] = outcome.comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii")
         if outcome.offending:
             elements[Tag.OFFENDING_ELEMENT] = outcome.offending
-        has_dataset = outcome.data is not None
         response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
-        self._sender.send(incoming.context.context_id, encode_command(response), outcome.data)
+        self._sender.send(context_id, encode_command(response), outcome.data)
 
     def _report(self, incoming: Incoming, final: Outcome | None, responses: int) -> None:
         self._count += 1

@@ -89,6 +89,8 @@ class Link:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._receiver.opened()
         self.resume()
+        if self._is_reading:
+            self._read()  # the first message is mostly here by now: a turn of the loop less
 
     def write(self, pieces: list[bytes]) -> None:
         """Send; what the peer does not take yet is kept: whoever produces much awaits ``drained``."""

@@ -20,6 +20,7 @@ from mockpacs.traffic.exchange import Notice
 
 _BACKLOG: Final = 1024
 _ACCEPT_AT_ONCE: Final = 64
+_A_CROWD: Final = 8
 _ACCEPT_AGAIN_SECONDS: Final = 0.1
 _CUT_SECONDS: Final = 0.5
 _SPARE_CONNECTIONS: Final = 256
@@ -117,7 +118,7 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         """Take what waits at the door, some at a time so that those inside are served as well."""
-        for _ in range(_ACCEPT_AT_ONCE):
+        for _ in range(_ACCEPT_AT_ONCE if len(self._waiting) > _A_CROWD else 1):
             try:
                 sock, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -12,6 +12,7 @@ from mockpacs.wire.command import (
     Value,
     decode_command,
     encode_command,
+    encode_response,
     request,
     response_to,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "decode_pdu",
     "encode_command",
     "encode_pdu",
+    "encode_response",
     "request",
     "response_to",
     "status",

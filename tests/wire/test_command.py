@@ -13,6 +13,7 @@ from mockpacs.wire import (
     Value,
     decode_command,
     encode_command,
+    encode_response,
     request,
     response_to,
 )
@@ -206,3 +207,19 @@ def test_there_is_no_response_to_a_response_or_to_a_cancel() -> None:
     for command in (FIND_RSP, cancel):
         with pytest.raises(LocalProtocolError, match="has no response"):
             response_to(command, 0)
+
+
+@pytest.mark.parametrize("has_dataset", [True, False])
+@pytest.mark.parametrize("instance", [None, "1.2.3", "1.2.34", ""])
+@pytest.mark.parametrize("sop_class", [None, "1.2.840.10008.1.1", "1.2"])
+@pytest.mark.parametrize(
+    "field", [field for field in CommandField if not field & 0x8000 and field != CommandField.C_CANCEL_RQ]
+)
+def test_the_short_way_to_encode_a_response_gives_the_same_bytes(
+    field: CommandField, sop_class: str | None, instance: str | None, has_dataset: bool
+) -> None:
+    event = 1 if field == CommandField.N_EVENT_REPORT_RQ else None
+    given = {Tag.AFFECTED_SOP_CLASS: sop_class, Tag.AFFECTED_SOP_INSTANCE: instance, Tag.EVENT_TYPE: event}
+    asked = request(field, 4711, elements={tag: value for tag, value in given.items() if value is not None})
+    long_way = encode_command(response_to(asked, 0xFF00, has_dataset=has_dataset, elements=None))
+    assert encode_response(asked, 0xFF00, has_dataset=has_dataset) == long_way
