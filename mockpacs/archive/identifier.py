@@ -26,6 +26,10 @@ MOST_VALUES: Final = 100
 
 _NESTED_CONTROL: Final = frozenset((SPECIFIC_CHARACTER_SET, TIMEZONE_OFFSET))
 _EVERYTHING: Final = 0x1_0000_0000
+_GIVE_UP_AT: Final = 64
+"""Depth at which an identifier is not looked into any further: 100 000 levels cost 12 seconds otherwise."""
+MOST_KEYS: Final = 2000
+"""Keys of one level of an identifier: far more than there are attributes to ask for."""
 _ITEMS_AND_PADDING: Final = 0xFFFC0000
 _FIRST_DATA_GROUP: Final = 0x00080000
 
@@ -75,7 +79,7 @@ def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) ->
     missing or not one of the model, when a unique key above the level has no single value (C.4.1.3.1.1; ``relational``
     lifts that), or when a sequence has several items or is nested too deeply.
     """
-    header = scan(data, encoding, stop=_EVERYTHING)
+    header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT)
     if not header.complete:
         raise IdentifierError(f"The identifier is unreadable: {header.problem}.", status=UNABLE_TO_PROCESS)
     elements = header.elements
@@ -93,7 +97,7 @@ def describe(data: bytes, encoding: Encoding, limit: int = 200) -> str:
 
     Only keys that have something to match. Never raises; at most ``limit`` characters, control characters made visible.
     """
-    header = scan(data, encoding, stop=_EVERYTHING)
+    header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT)
     encoding = EXPLICIT_LITTLE if encoding.deflated else encoding
     words = [_text(header.elements, QUERY_RETRIEVE_LEVEL) or "(no level)"]
     try:
@@ -146,6 +150,8 @@ def _keys(
     elements: dict[int, Element], encoding: Encoding, character_set: str, path: tuple[int, ...]
 ) -> tuple[Key, ...]:
     """The keys among the elements; ``path`` are the sequences they are in. Group lengths and padding are no keys."""
+    if len(elements) > MOST_KEYS:
+        raise IdentifierError(f"{len(elements)} keys, at most {MOST_KEYS} are read", offending=path[:1])
     creators = {tag: _text(elements, tag) for tag in elements if _is_creator(tag)}
     return tuple(
         _key(elements[tag], encoding, character_set, path, creators.get(tag >> 16 << 16 | tag >> 8 & 0xFF, ""))

@@ -99,11 +99,13 @@ def scan(
     stop: int = PIXEL_GROUP,
     wanted: Container[int] | None = None,
     limit: int | None = None,
+    deepest: int = 1 << 30,
 ) -> Header:
     """Read the top-level elements with a tag below ``stop``, in one pass; nested sequences are skipped, not entered.
 
-    ``wanted`` keeps only those tags (None: all); ``limit`` looks at no more than that many bytes. Never raises on the
-    bytes: what was readable before the trouble is returned, with ``complete=False`` and the problem.
+    ``wanted`` keeps only those tags (None: all); ``limit`` looks at no more than that many bytes; ``deepest`` bounds
+    how sequences of undefined length are nested. Never raises on the bytes: what was readable before the trouble is
+    returned, with ``complete=False`` and the problem.
     """
     if encoding.deflated:
         data, problem = _inflate(data)
@@ -116,7 +118,7 @@ def scan(
         encoding = encoding._replace(implicit=True)  # some writers say explicit and mean implicit
     elements: dict[int, Element] = {}
     try:
-        _scan_into(elements, view, end, encoding, stop, wanted)
+        _scan_into(elements, view, end, encoding, stop, wanted, deepest)
     except _UnreadableError as trouble:
         problem = problem or str(trouble)
     return Header(elements, not problem, problem)
@@ -160,6 +162,7 @@ def _scan_into(
     encoding: Encoding,
     stop: int,
     wanted: Container[int] | None,
+    deepest: int,
 ) -> None:
     """The hot loop: one unpack, one dictionary look-up and no object for an element nobody wants."""
     codec = _LITTLE if encoding.little_endian else _BIG
@@ -179,7 +182,7 @@ def _scan_into(
             start, length = _long_form(view, pos, end, raw_vr, length, codec)
         if length == UNDEFINED:
             nested = IMPLICIT_LITTLE if raw_vr == b"UN" else encoding
-            stop_at, pos = _skip_nested(view, start, end, nested, sequence=True)
+            stop_at, pos = _skip_nested(view, start, end, nested, sequence=True, deepest=deepest)
         else:
             stop_at = pos = start + length
             if pos > end:
@@ -203,7 +206,9 @@ def _long_form(view: memoryview, pos: int, end: int, raw_vr: bytes, short: int, 
     return pos + 12, codec.length.unpack_from(view, pos + 8)[0]
 
 
-def _skip_nested(view: memoryview, pos: int, end: int, encoding: Encoding, *, sequence: bool) -> tuple[int, int]:
+def _skip_nested(
+    view: memoryview, pos: int, end: int, encoding: Encoding, *, sequence: bool, deepest: int = 1 << 30
+) -> tuple[int, int]:
     """Walk over a sequence (or one item) of undefined length: (end of its content, start of what follows).
 
     A stack of flags instead of recursion, so that ten thousand levels cost memory for ten thousand flags and no more.
@@ -232,6 +237,8 @@ def _skip_nested(view: memoryview, pos: int, end: int, encoding: Encoding, *, se
             if vr not in _SHORT:
                 start, length = _long_form(view, pos, end, vr, length, codec)
         if length == UNDEFINED:
+            if len(stack) > 2 * deepest:
+                raise _UnreadableError(f"sequences are nested deeper than {deepest}")
             stack.append((not in_sequence, True, True) if vr == b"UN" else (not in_sequence, implicit, little))
             pos = start
         else:

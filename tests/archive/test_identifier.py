@@ -94,13 +94,15 @@ def test_unreadable_bytes_are_refused_with_a_sentence(data: bytes) -> None:
     assert refused.value.status == 0xC000
 
 
-@pytest.mark.parametrize("depth", [DEEPEST_SEQUENCE + 1, 64, 300, 3000])
-def test_sequences_nested_too_deeply_are_refused(depth: int) -> None:
+@pytest.mark.parametrize(
+    ("depth", "offending"), [(DEEPEST_SEQUENCE + 1, (STEPS,)), (60, (STEPS,)), (300, ()), (200_000, ())]
+)
+def test_sequences_nested_too_deeply_are_refused(depth: int, offending: tuple[int, ...]) -> None:
     nested = b"".join(b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" for _ in range(depth))
     nested += b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0" * depth
     with pytest.raises(IdentifierError, match="deeper than") as refused:
         parse(STUDY + nested, EXPLICIT_LITTLE, Model.STUDY_ROOT, relational=False)
-    assert refused.value.offending == (STEPS,)
+    assert refused.value.offending == offending
 
 
 def test_the_deepest_sequence_that_is_read_is_read() -> None:
@@ -162,3 +164,12 @@ def test_no_bytes_make_it_raise_anything_else(data: bytes, encoding: Encoding) -
     describe(data, encoding)
     with suppress(IdentifierError):
         parse(data, encoding, Model.STUDY_ROOT, relational=False)
+
+
+def test_keys_beyond_all_reason_are_refused_and_described_without_reading_them() -> None:
+    level = encode_element(0x00080052, "CS", b"STUDY", EXPLICIT_LITTLE)
+    flood = level + b"".join(encode_element(0x00110000 + n, "LO", b"", EXPLICIT_LITTLE) for n in range(1, 2002))
+    with pytest.raises(IdentifierError, match="2002 keys, at most 2000 are read") as refused:
+        parse(flood, EXPLICIT_LITTLE, Model.STUDY_ROOT, relational=False)
+    assert refused.value.status == 0xA900
+    assert describe(flood, EXPLICIT_LITTLE) == "STUDY (2002 keys, at most 2000 are read)"
