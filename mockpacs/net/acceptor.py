@@ -181,7 +181,6 @@ class Acceptor:
             )
         else:
             self._upper.accept(answer)
-            self.flush()  # first: the peer goes on while we make ready for it
             agreed = dict(agreed_information(answer))
             self._dialogue = Dialogue(self._environment, self._peer, agreed, self.link, self)
             accepted = len(self._upper.accepted)
