@@ -31,7 +31,7 @@ class Summary:
     exchanges: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many, by service and status name."""
     instances: int = 0
-    """Instances stored."""
+    """C-STORE requests answered with success or a warning: the instance is there, from now or from before."""
     bytes: int = 0
     """Bytes of data sets received in C-STORE requests."""
     seconds: float = 0.0

@@ -1,8 +1,7 @@
-"""One incoming association: what it sends becomes requests, answers become PDUs, timers end what stalls."""
+"""One incoming association: what it sends becomes requests, answers become PDUs, and what stalls is ended."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 import time
@@ -13,6 +12,7 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
 from mockpacs.net.tls import reason
+from mockpacs.net.watch import Ran, Watch
 from mockpacs.services.access import user_of
 from mockpacs.services.negotiation import Refused, agreed_information, negotiate
 from mockpacs.traffic.exchange import Notice, Peer
@@ -33,7 +33,6 @@ from mockpacs.wire import (
 
 LOCAL_LIMIT_EXCEEDED = AssociateRJ(2, 3, 2)
 """Rejected transient, by the service provider (presentation), local limit exceeded (PS3.8 9.3.4)."""
-_WHILE_BUSY_SECONDS = 1.0
 
 
 class Hall(Protocol):
@@ -66,13 +65,10 @@ class Acceptor:
         self._peer = Peer(number, _host_and_port(address), secure=tls is not None)
         self._environment = environment
         self._hall = hall
-        self._loop = asyncio.get_running_loop()
         self._upper = UpperLayer(Role.ACCEPTOR, max_pdu_length=environment.house.max_pdu_length)
         self._dialogue: Dialogue | None = None
         self._arriving: Incoming | None = None
-        self._active_at = self._artim_started_at = self._loop.time()
-        self._artim_starts = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)
 
     @property
     def is_busy(self) -> bool:
@@ -101,7 +97,7 @@ class Acceptor:
 
     def received(self, data: memoryview | bytes) -> None:
         """Bytes: let the upper layer say what they mean, and act on it."""
-        self._active_at = self._loop.time()
+        self._watch.see_activity()
         for happening in self._upper.receive(data):
             self._handle(happening)
         self.flush()
@@ -113,9 +109,7 @@ class Acceptor:
         for happening in self._upper.transport_closed():
             self._handle(happening)
         self._end()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._watch.stop()
         if isinstance(error, ssl.SSLError):
             self._notice("closed", f"TLS failed: {reason(error)}")
         self._hall.left(self)
@@ -134,12 +128,9 @@ class Acceptor:
     def flush(self) -> None:
         """Write what the upper layer wants written, mind its timer, close when it says so."""
         if pdus := self._upper.data_to_send():
-            self._active_at = self._loop.time()
+            self._watch.see_activity()
             self.link.write(pdus)
-        if self._upper.artim_starts != self._artim_starts:
-            self._artim_starts = self._upper.artim_starts
-            self._artim_started_at = self._loop.time()
-            self._watch()
+        self._watch.see_artim()
         if self._upper.should_close:
             if self.link.stalled_since is None:
                 self.link.close()
@@ -186,7 +177,7 @@ class Acceptor:
             accepted = len(self._upper.accepted)
             text = f"associated with {request.called}, {accepted} of {len(answer.contexts)} contexts accepted"
             self._notice("opened", text, detail=True)
-            self._watch()
+            self._watch.start()
 
     def _meet(self, request: AssociateRQ) -> None:
         user = user_of(request.user.user_identity)
@@ -241,48 +232,22 @@ class Acceptor:
         self.link.pause()
         incoming.when_written(self.link.resume)
 
-    # timers
+    # what the watch reports
 
-    def _watch(self) -> None:
-        """Have `_look` called when something may have run out. A timer that comes too early is left alone: it looks,
-
-        and is set again. So receiving costs nothing, and an association one timer.
-        """
-        deadline = self._deadline()
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._look)
-
-    def _deadline(self) -> float:
-        limits = self._environment.limits
-        if self._upper.artim_running:
-            return self._artim_started_at + limits.artim_seconds
-        if not limits.network_seconds:
-            return self._loop.time() + 3600.0
-        if self.link.stalled_since is not None:
-            return self.link.stalled_since + limits.network_seconds
-        if self.is_busy or not self.link.is_reading:  # it is we who are silent, or deaf
-            return self._loop.time() + _WHILE_BUSY_SECONDS
-        return self._active_at + limits.network_seconds
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._deadline() > self._loop.time():
-            self._watch()
-        elif not self.link.is_open:
-            self.link.reset()  # it is closing, and the peer does not take the rest
-        elif self._upper.artim_running:
-            if self._upper.state is State.STA2:
-                self._notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
-            self._upper.artim_expired()
-            self.flush()
-        elif self.link.stalled_since is not None:
-            self._time_out("the peer takes nothing of what we send")
-            self.link.reset()  # an A-ABORT would wait behind all that the peer does not take
-        else:
-            self._time_out("nothing was heard")
+    def _ran_out(self, what: Ran) -> None:
+        match what:
+            case Ran.CLOSING:
+                self.link.reset()
+            case Ran.ARTIM:
+                if self._upper.state is State.STA2:
+                    self._notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
+                self._upper.artim_expired()
+                self.flush()
+            case Ran.DEAFNESS:
+                self._time_out("the peer takes nothing of what we send")
+                self.link.reset()  # an A-ABORT would wait behind all that the peer does not take
+            case Ran.SILENCE:
+                self._time_out("nothing was heard")
 
     def _time_out(self, what: str) -> None:
         seconds = self._environment.limits.network_seconds

@@ -92,12 +92,14 @@ class Dialogue:
             self._when_idle = then
 
     def end(self) -> None:
-        """The association is gone: nothing more is answered, what was received but not stored is forgotten."""
+        """The association is gone: nothing more is answered, what was received but not stored is forgotten.
+
+        What still waits is reported when its turn comes, so that the exchanges keep their order.
+        """
         self._when_idle = None
-        waiting, self._waiting = self._waiting, deque()
         if self._current is not None:
             self._current.is_cancelled = True
-        for incoming in waiting:
+        for incoming in self._waiting:
             incoming.discard()
 
     def _proceed(self) -> None:
@@ -126,7 +128,7 @@ class Dialogue:
             incoming.discard()
             self._finish(incoming, refusal or _nobody(incoming))
             return
-        request = incoming.request(self._agreed, self._peer.calling)
+        request = incoming.request(self._agreed)
         match service.lane:
             case Lane.WRITER:
                 self._environment.lanes.write(request, partial(self._finish, incoming))

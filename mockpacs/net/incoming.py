@@ -98,12 +98,12 @@ class Incoming:
         comment = f"Data set of {self.size} bytes, {self._limit} are allowed"
         return Outcome(OUT_OF_RESOURCES, comment=comment, subject=self.command.affected_sop_instance or "")
 
-    def request(self, agreed: dict[str, bytes], source_aet: str) -> Request:
+    def request(self, agreed: dict[str, bytes]) -> Request:
         """The complete request for a service."""
         data: Spool | bytes | None = self._spool
         if data is None and self.command.has_dataset:
             data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        return Request(self.command, self.context, data, agreed, source_aet, lambda: self.is_cancelled)
+        return Request(self.command, self.context, data, agreed, lambda: self.is_cancelled)
 
     def discard(self) -> None:
         """Forget what arrived: the association ended, or nobody wants it."""

@@ -33,7 +33,6 @@ class Request:
     data: Spool | bytes | None = None
     agreed: Mapping[str, bytes] = field(default_factory=dict)
     """Service-class application information agreed on by extended negotiation, by SOP class UID (PS3.7 D.3.3.5)."""
-    source_aet: str = ""
     cancelled: Callable[[], bool] = never
 
 

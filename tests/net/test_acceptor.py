@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mockpacs.archive import Archive, Match, Spool
-from mockpacs.net import acceptor
+from mockpacs.net import watch
 from mockpacs.net.link import Link
 from mockpacs.net.listener import Listener
 from mockpacs.wire import Abort, AssociateRJ, PduType, ReleaseRP, ReleaseRQ, encode_pdu
@@ -264,7 +264,7 @@ def test_the_time_of_a_peer_begins_anew_when_we_have_answered(
     serve: Callable[..., Served], query: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the answer took, the peer may then think as long as everybody else."""
-    monkeypatch.setattr(acceptor, "_WHILE_BUSY_SECONDS", 0.001)
+    monkeypatch.setattr(watch, "_WHILE_BUSY_SECONDS", 0.001)
     server = serve(network_timeout=0.4)
     patient = server.associate()
     patient.send(patient.find_request(KEYS))

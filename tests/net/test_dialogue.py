@@ -211,12 +211,14 @@ def test_an_association_that_ends_in_mid_query_stops_the_search() -> None:
             dialogue.when_idle(lambda: pytest.fail("nobody is there to be released"))
             dialogue.end()
             slow.gate.set()
-            await until(lambda: around.exchanges)
+            await until(lambda: len(around.exchanges) == 2)
 
             assert slow.said == 8
             assert len(association.sent) == 8
-            (exchange,) = around.exchanges
-            assert (exchange.status, exchange.responses) == (None, 8)
+            assert [(each.service, each.status, each.responses) for each in around.exchanges] == [
+                ("C-FIND", None, 8),
+                ("C-ECHO", None, 0),
+            ]
             assert not dialogue.is_busy
 
     asyncio.run(scene())

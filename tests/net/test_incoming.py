@@ -51,7 +51,7 @@ def arriving(around: Surroundings) -> Incoming:
 
 
 def spool_of(incoming: Incoming) -> Spool:
-    data = incoming.request({}, "SCU").data
+    data = incoming.request({}).data
     assert isinstance(data, Spool)
     return data
 
@@ -212,7 +212,7 @@ def test_an_instance_beyond_the_limit_is_dropped_counted_and_refused(tmp_path: P
             assert refusal.status == 0xA700
             assert refusal.comment == "Data set of 2000 bytes, 1000 are allowed"
             assert refusal.subject == "1.2.3.4.5"
-            assert not isinstance(incoming.request({}, "SCU").data, Spool), "the bytes must be gone"
+            assert not isinstance(incoming.request({}).data, Spool), "the bytes must be gone"
 
     asyncio.run(scene())
 
@@ -253,7 +253,7 @@ def test_identifiers_have_a_limit_of_their_own() -> None:
             small, large = around.incoming(find(1), bytes(100)), around.incoming(find(2), bytes(101))
 
             assert small.refusal() is None
-            assert small.request({}, "SCU").data == bytes(100)
+            assert small.request({}).data == bytes(100)
             refusal = large.refusal()
             assert refusal is not None
             assert refusal.status == 0xA700
@@ -268,8 +268,8 @@ def test_an_identifier_is_one_piece_of_bytes_however_it_came() -> None:
             for piece in (b"in", b"", b"pieces"):
                 incoming.append(memoryview(piece))
 
-            assert incoming.request({}, "SCU").data == b"inpieces"
-            assert around.incoming(find(2)).request({}, "SCU").data == b""
+            assert incoming.request({}).data == b"inpieces"
+            assert around.incoming(find(2)).request({}).data == b""
 
     asyncio.run(scene())
 
@@ -280,7 +280,7 @@ def test_a_request_without_a_data_set_has_none(field: CommandField) -> None:
         async with surroundings() as around:
             command = request(field, 1, elements={Tag.AFFECTED_SOP_CLASS: VERIFICATION})
 
-            assert around.incoming(command).request({}, "SCU").data is None
+            assert around.incoming(command).request({}).data is None
 
     asyncio.run(scene())
 
@@ -303,7 +303,7 @@ def test_a_cancel_is_seen_by_a_request_that_is_already_served() -> None:
     async def scene() -> None:
         async with surroundings() as around:
             incoming = around.incoming(find(1), b"keys")
-            served = incoming.request({}, "SCU")
+            served = incoming.request({})
             assert not served.cancelled()
             incoming.is_cancelled = True
 

@@ -1,0 +1,97 @@
+"""The timers of one association: ARTIM (PS3.8 9.1.5), silence, a peer that takes nothing. It ends nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final
+
+from mockpacs.net.environment import Limits
+from mockpacs.net.link import Link
+from mockpacs.wire import UpperLayer
+
+_WHILE_BUSY_SECONDS: Final = 1.0
+_NEVER_SECONDS: Final = 3600.0
+
+
+class Ran(Enum):
+    """What ran out."""
+
+    ARTIM = auto()
+    """The peer did not ask for an association, or did not close, in time."""
+    SILENCE = auto()
+    """Nothing was heard for the network time."""
+    DEAFNESS = auto()
+    """The peer took nothing of what waits for it, for the network time."""
+    CLOSING = auto()
+    """The link is being closed, and the peer does not take the rest."""
+
+
+class Watch:
+    """One timer. A timer that comes too early is left alone: it looks, and is set again; so receiving costs nothing."""
+
+    def __init__(
+        self, limits: Limits, link: Link, upper: UpperLayer, is_busy: Callable[[], bool], ran_out: Callable[[Ran], None]
+    ) -> None:
+        """``is_busy`` says whether the peer waits for us, so that its silence means nothing."""
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._link = link
+        self._upper = upper
+        self._is_busy = is_busy
+        self._ran_out = ran_out
+        self._active_at = self._artim_started_at = self._loop.time()
+        self._artim_starts = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def see_activity(self) -> None:
+        """Something was heard or said."""
+        self._active_at = self._loop.time()
+
+    def see_artim(self) -> None:
+        """The upper layer may have started ARTIM."""
+        if self._upper.artim_starts != self._artim_starts:
+            self._artim_starts = self._upper.artim_starts
+            self._artim_started_at = self._loop.time()
+            self.start()
+
+    def start(self) -> None:
+        """Look when something may have run out, no later."""
+        deadline = self._deadline()
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._look)
+
+    def stop(self) -> None:
+        """The connection is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _deadline(self) -> float:
+        seconds = self._limits.network_seconds
+        if self._upper.artim_running:
+            return self._artim_started_at + self._limits.artim_seconds
+        if not seconds:
+            return self._loop.time() + _NEVER_SECONDS
+        if self._link.stalled_since is not None:
+            return self._link.stalled_since + seconds
+        if self._is_busy() or not self._link.is_reading:  # it is we who are silent, or deaf
+            return self._loop.time() + _WHILE_BUSY_SECONDS
+        return self._active_at + seconds
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._deadline() > self._loop.time():
+            self.start()
+        elif not self._link.is_open:
+            self._ran_out(Ran.CLOSING)
+        elif self._upper.artim_running:
+            self._ran_out(Ran.ARTIM)
+        elif self._link.stalled_since is not None:
+            self._ran_out(Ran.DEAFNESS)
+        else:
+            self._ran_out(Ran.SILENCE)
