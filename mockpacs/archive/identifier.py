@@ -14,12 +14,11 @@ from mockpacs.errors import IdentifierError
 from mockpacs.wire import text
 from mockpacs.wire.dataset import EXPLICIT_LITTLE, Element, Encoding, inside, items, scan
 from mockpacs.wire.dictionary import keyword_of, name_of, vr_of
+from mockpacs.wire.status import CANNOT_UNDERSTAND
 
 DEEPEST_SEQUENCE: Final = 16
 """Sequences in sequences that are followed; no attribute of PS3.3 needs more than a handful."""
 
-UNABLE_TO_PROCESS: Final = 0xC000
-DOES_NOT_MATCH: Final = 0xA900
 
 MOST_VALUES: Final = 100
 """Values of a key that are tested one by one; what is looked up (UIDs, text without wild cards) is not counted."""
@@ -81,7 +80,7 @@ def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) ->
     """
     header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT)
     if not header.complete:
-        raise IdentifierError(f"The identifier is unreadable: {header.problem}.", status=UNABLE_TO_PROCESS)
+        raise IdentifierError(f"The identifier is unreadable: {header.problem}.", status=CANNOT_UNDERSTAND)
     elements = header.elements
     encoding = EXPLICIT_LITTLE if encoding.deflated else encoding
     level = _level(_text(elements, QUERY_RETRIEVE_LEVEL), model)

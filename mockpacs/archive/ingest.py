@@ -20,11 +20,14 @@ from mockpacs.archive.options import ArchiveOptions, OnDuplicate
 from mockpacs.archive.rows import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID, Kept, Rows, StoredFile
 from mockpacs.archive.spool import Spool
 from mockpacs.archive.store import Files, place
-from mockpacs.archive.verdict import CANNOT_UNDERSTAND, COMMENT_AT_MOST, DOES_NOT_MATCH, Verdict, judge
-
-DUPLICATE_SOP_INSTANCE: Final = 0x0111
-INVALID_SOP_INSTANCE: Final = 0x0117
-OUT_OF_RESOURCES: Final = 0xA700
+from mockpacs.archive.verdict import COMMENT_AT_MOST, Verdict, judge
+from mockpacs.wire.status import (
+    CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH,
+    DUPLICATE_SOP_INSTANCE,
+    INVALID_SOP_INSTANCE,
+    OUT_OF_RESOURCES,
+)
 
 AFFECTED_SOP_INSTANCE_UID: Final = 0x00001000
 _MODALITY: Final = 0x00080060

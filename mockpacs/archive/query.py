@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mockpacs.archive import attributes, dates, header_keys, matching, moments, selection, values
 from mockpacs.archive.answer import Answer
@@ -20,8 +20,7 @@ from mockpacs.archive.prefilter import Condition, condition
 from mockpacs.archive.selection import Row
 from mockpacs.errors import IdentifierError
 from mockpacs.wire.dataset import Encoding
-
-OUT_OF_RESOURCES: Final = 0xA700
+from mockpacs.wire.status import OUT_OF_RESOURCES
 
 
 class Files(Protocol):

@@ -8,11 +8,7 @@ from mockpacs.archive.header import SOP_CLASS_UID, SOP_INSTANCE_UID, Reading
 from mockpacs.archive.options import ArchiveOptions, Reaction
 from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.rows import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
-
-SUCCESS: Final = 0x0000
-DOES_NOT_MATCH: Final = 0xA900
-DOES_NOT_MATCH_WARNING: Final = 0xB007
-CANNOT_UNDERSTAND: Final = 0xC000
+from mockpacs.wire.status import CANNOT_UNDERSTAND, DOES_NOT_MATCH, DOES_NOT_MATCH_WARNING, SUCCESS
 
 COMMENT_AT_MOST: Final = 64  # (0000,0902) is an LO
 

@@ -12,18 +12,11 @@ from typing import Protocol
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
-from mockpacs.services.request import (
-    CANCEL,
-    PENDING,
-    PENDING_WARNING,
-    PROCESSING_FAILURE,
-    UNRECOGNIZED_OPERATION,
-    Lane,
-    Outcome,
-)
+from mockpacs.services.request import Lane, Outcome
 from mockpacs.traffic.exchange import Exchange, Notice, Peer
 from mockpacs.traffic.render import size
 from mockpacs.wire import Tag, Value, encode_command, encode_response, response_to
+from mockpacs.wire.status import CANCEL, PENDING, PENDING_WITH_WARNING, PROCESSING_FAILURE, UNRECOGNIZED_OPERATION
 
 _COMMENT_LENGTH = 64
 """Characters of an Error Comment (0000,0902), VR LO."""
@@ -168,7 +161,7 @@ class Dialogue:
         try:
             while batch := await batches.take():
                 for outcome in batch:
-                    if outcome.status not in (PENDING, PENDING_WARNING):
+                    if outcome.status not in (PENDING, PENDING_WITH_WARNING):
                         return sent, replace(outcome, status=CANCEL) if withheld else outcome
                     if incoming.is_cancelled or not self._sender.can_send:
                         withheld += 1

@@ -11,6 +11,7 @@ from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
 from mockpacs.services.request import Outcome, Request
 from mockpacs.wire import AcceptedContext, Command
+from mockpacs.wire.status import OUT_OF_RESOURCES
 
 _SPILL_FROM: Final = 1 << 20
 """Bytes of one data set held in memory before they go to its temporary file."""
@@ -19,8 +20,6 @@ _HOLD_AT_MOST: Final = 4 << 20
 
 _TOO_LONG_FOR_A_UID: Final = 65
 """Characters kept of a SOP Instance UID: enough to see that it is none, not the megabyte a command set may have."""
-
-OUT_OF_RESOURCES: Final = 0xA700
 
 
 class Incoming:

@@ -16,7 +16,8 @@ from functools import partial
 from typing import Final
 
 from mockpacs.archive import Spool
-from mockpacs.services.request import PROCESSING_FAILURE, Outcome, Request, WritingService
+from mockpacs.services.request import Outcome, Request, WritingService
+from mockpacs.wire.status import PROCESSING_FAILURE
 
 _BATCH_AT_MOST: Final = 64
 """Requests in one transaction: enough to share a commit among all who wait, few enough to answer soon."""

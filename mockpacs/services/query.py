@@ -8,11 +8,9 @@ from typing import Final
 
 from mockpacs.archive import Archive, Model, QueryOptions, describe
 from mockpacs.errors import IdentifierError, StorageError
-from mockpacs.services.request import CANCEL, PENDING, PENDING_WARNING, SUCCESS, Lane, Outcome, Request
+from mockpacs.services.request import Lane, Outcome, Request
 from mockpacs.wire import Encoding
-
-OUT_OF_RESOURCES: Final = 0xA700
-IDENTIFIER_MISSING: Final = 0xA900
+from mockpacs.wire.status import CANCEL, DOES_NOT_MATCH, OUT_OF_RESOURCES, PENDING, PENDING_WITH_WARNING, SUCCESS
 
 # PS3.4 C.5.1.1.1, byte by byte: relational queries, combined date-time matching, fuzzy matching of names, timezone
 # adjustment, enhanced multi-frame conversion, empty value matching, multiple value matching. 1 where it is really done.
@@ -37,7 +35,7 @@ class QueryService:
     def answer(self, request: Request) -> Iterable[Outcome]:
         """Pending outcomes with identifiers, then one final without (PS3.4 C.4.1.1.4)."""
         if not isinstance(request.data, bytes):
-            yield Outcome(IDENTIFIER_MISSING, comment="No identifier came with the request")
+            yield Outcome(DOES_NOT_MATCH, comment="No identifier came with the request")
             return
         encoding = Encoding.of(request.context.transfer_syntax)
         subject = describe(request.data, encoding)
@@ -60,7 +58,7 @@ class QueryService:
     def _matches(self, request: Request, identifier: bytes, encoding: Encoding) -> Iterator[Outcome]:
         options = _negotiated(self.options, request.agreed.get(request.context.abstract_syntax, b""))
         for match in self.archive.find(identifier, encoding, self.model, options, request.cancelled):
-            yield Outcome(PENDING if match.complete else PENDING_WARNING, data=match.dataset)
+            yield Outcome(PENDING if match.complete else PENDING_WITH_WARNING, data=match.dataset)
 
 
 def _negotiated(options: QueryOptions, agreed: bytes) -> QueryOptions:

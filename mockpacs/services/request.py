@@ -10,14 +10,6 @@ from typing import Protocol
 from mockpacs.archive import Spool
 from mockpacs.wire import AcceptedContext, Command
 
-SUCCESS = 0x0000
-CANCEL = 0xFE00
-PENDING = 0xFF00
-PENDING_WARNING = 0xFF01
-UNRECOGNIZED_OPERATION = 0x0211
-SOP_CLASS_NOT_SUPPORTED = 0x0122
-PROCESSING_FAILURE = 0x0110
-
 
 def never() -> bool:
     """A request nobody can cancel."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mockpacs.archive import Archive, Spool, Stored
-from mockpacs.services.request import SOP_CLASS_NOT_SUPPORTED, Lane, Outcome, Request
+from mockpacs.services.request import Lane, Outcome, Request
+from mockpacs.wire.status import CANNOT_UNDERSTAND, SOP_CLASS_NOT_SUPPORTED
 
-OUT_OF_RESOURCES = 0xA700
-CANNOT_UNDERSTAND = 0xC000
 BIT_PRESERVING = bytes((2, 0, 3, 0, 0, 0))
 """Level 2 (all attributes kept), signature level 3 (bits preserved), nothing coerced (PS3.4 B.3.1)."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from mockpacs.services.request import SUCCESS, Lane, Outcome, Request
+from mockpacs.services.request import Lane, Outcome, Request
+from mockpacs.wire.status import SUCCESS
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 

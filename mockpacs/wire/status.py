@@ -31,10 +31,20 @@ class Status(NamedTuple):
     clause: str
 
 
+# The codes that the services here say themselves; PS3.7 Annex C, PS3.4 Tables B.2-1 and C.4-1.
 SUCCESS = 0x0000
 CANCEL = 0xFE00
 PENDING = 0xFF00
 PENDING_WITH_WARNING = 0xFF01
+PROCESSING_FAILURE = 0x0110
+DUPLICATE_SOP_INSTANCE = 0x0111
+INVALID_SOP_INSTANCE = 0x0117
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+UNRECOGNIZED_OPERATION = 0x0211
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+DOES_NOT_MATCH_WARNING = 0xB007
+CANNOT_UNDERSTAND = 0xC000
 
 
 def _read(clause: str, table: str) -> tuple[Status, ...]:
