@@ -15,6 +15,7 @@ from mockpacs.cli.progress import Working
 from mockpacs.config import load
 from mockpacs.config.archive import archive_options
 from mockpacs.errors import ConfigurationError
+from mockpacs.traffic.render import number_of
 
 if TYPE_CHECKING:
     from mockpacs.archive import Archive
@@ -65,7 +66,8 @@ def add(
                 if remark := one.problem or (one.stored.comment if one.stored else ""):
                     typer.echo(f"{_shown(one.path)}: {_shown(remark)}")
         total = opened.counts().instances
-    typer.echo(f"{added} added, {stored_before} stored before, {refused} refused; {total} instances in the archive")
+    holds = f"{number_of(total, 'instance')} in the archive"
+    typer.echo(f"{added} added, {stored_before} stored before, {refused} refused; {holds}")
     _leave(found=refused > 0)
 
 
@@ -106,7 +108,7 @@ def verify(storage: Storage = None, config: Config = None) -> None:
             findings += 1
             typer.echo(f"{finding.kind:<18} {_shown(finding.path)}: {finding.text}")
         total = opened.counts().instances
-    typer.echo(f"{total} instances in the index, {findings} {'finding' if findings == 1 else 'findings'}")
+    typer.echo(f"{number_of(total, 'instance')} in the index, {number_of(findings, 'finding')}")
     _leave(found=findings > 0)
 
 
@@ -122,7 +124,7 @@ def reindex(storage: Storage = None, config: Config = None) -> None:
         done = opened.reindex(working.progress)
         for path in done.strange_files:
             typer.echo(f"{_shown(path)}: not an instance, left alone")
-    typer.echo(f"{done.instances} instances in the index")
+    typer.echo(f"{number_of(done.instances, 'instance')} in the index")
     _leave(found=bool(done.strange_files))
 
 

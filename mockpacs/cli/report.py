@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mockpacs import __version__
-from mockpacs.traffic.render import as_json, duration, iso_time, line, size
+from mockpacs.traffic.render import as_json, duration, iso_time, line, number_of, size
 
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS, Summary
@@ -40,7 +40,7 @@ class TextReport:
         lines = [
             f"mockpacs {__version__}   {WARNING}",
             f"DICOM    {address(pacs.host, pacs.port)}   AE title {pacs.aet} ({_called(options)})",
-            f"storage  {_place(options)}   {_number(counts.instances, 'instance')}",
+            f"storage  {_place(options)}   {number_of(counts.instances, 'instance')}",
         ]
         if repaired := str(pacs.archive.recovery):
             lines.append(repaired)
@@ -48,7 +48,7 @@ class TextReport:
             lines.append(f"TLS      on, {'client certificates required' if options.tls_client_ca else 'server only'}")
         if options.identity_rule != "accept":
             done = {"check": "checked", "require": "required"}[options.identity_rule]
-            lines.append(f"access   user identity {done}, {_number(len(options.users), 'user')}")
+            lines.append(f"access   user identity {done}, {number_of(len(options.users), 'user')}")
         return "\n".join([*lines, *_suggestions(pacs, options)])
 
     def record(self, record: Record) -> str:
@@ -58,8 +58,8 @@ class TextReport:
     def stopped(self, summary: Summary) -> str:
         """What was done, by service and status."""
         lines = [
-            f"stopped  after {duration(summary.seconds)}: {_number(summary.associations, 'association')}, "
-            f"{_number(summary.instances, 'instance')} stored ({size(summary.bytes)})"
+            f"stopped  after {duration(summary.seconds)}: {number_of(summary.associations, 'association')}, "
+            f"{number_of(summary.instances, 'instance')} stored ({size(summary.bytes)})"
         ]
         lines += [
             f"         {service:<8}  {status:<20} {count:>7}"
@@ -128,10 +128,6 @@ def _place(options: Options) -> str:
     if options.memory:
         return "in memory, gone at the end"
     return "./" if options.storage == Path() else f"{str(options.storage).rstrip('/')}/"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _suggestions(pacs: MockPACS, options: Options) -> list[str]:

@@ -130,6 +130,8 @@ class Acceptor:
         if pdus := self._upper.data_to_send():
             self._watch.see_activity()
             self.link.write(pdus)
+            if self.link.stalled_since is not None:
+                self._watch.start()
         self._watch.see_artim()
         if self._upper.should_close:
             if self.link.stalled_since is None:

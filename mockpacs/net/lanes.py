@@ -16,6 +16,7 @@ _MORE_OUTCOMES: Final = 256
 _OUTCOME_BYTES: Final = 256 * 1024
 """Data sets in one batch of outcomes: a batch is sent whole, so it bounds memory and how late a C-CANCEL is obeyed."""
 _READERS: Final = 4
+_SPILLERS: Final = 2
 
 
 class Batches:
@@ -72,6 +73,7 @@ class Lanes:
         """``trouble`` is told, in the loop, what failed and why."""
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mockpacs-reader")
+        self._spillers = ThreadPoolExecutor(_SPILLERS, thread_name_prefix="mockpacs-spill")
         self._writer = Writer(storage, trouble, self.run, may_write_here=may_write_in_loop)
 
     def write(self, request: Request, done: Callable[[Outcome], None]) -> None:
@@ -79,8 +81,8 @@ class Lanes:
         self._writer.write(request, done)
 
     def run(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Do something that blocks in a reader's thread."""
-        return self._loop.run_in_executor(self._readers, work)
+        """Do something that waits for the disk, in a thread that no query can hold up."""
+        return self._loop.run_in_executor(self._spillers, work)
 
     def batches(self, outcomes: Iterable[Outcome]) -> Batches:
         """The outcomes of a service that runs in a reader's thread."""
@@ -91,5 +93,6 @@ class Lanes:
         return self._writer.finish(timeout_seconds)
 
     def close(self, *, wait: bool) -> None:
-        """End the readers. ``wait`` only when nothing of theirs can still run for long."""
+        """End the threads. ``wait`` only when nothing of theirs can still run for long."""
+        self._spillers.shutdown(wait=wait, cancel_futures=True)
         self._readers.shutdown(wait=wait, cancel_futures=True)

@@ -6,6 +6,7 @@ association costs three turns of the event loop less.
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
 import socket
@@ -17,6 +18,14 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from mockpacs.net.tls import TlsLayer
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    _OUTPUT_QUEUE: int | None = termios.TIOCOUTQ
+else:
+    _OUTPUT_QUEUE = None
 
 RECEIVE_BUFFER_SIZE: Final = 256 * 1024
 _HIGH_WATER: Final = 1 << 20
@@ -82,6 +91,18 @@ class Link:
     def is_reading(self) -> bool:
         """Whether what the peer sends is taken."""
         return self._is_reading
+
+    @property
+    def untaken(self) -> int:
+        """Bytes the peer has not acknowledged, ours and the kernel's; only ours where the kernel does not tell.
+
+        It says that a socket is writable again in steps of a megabyte: too coarse to tell a slow peer from a deaf one.
+        """
+        if _OUTPUT_QUEUE is None or self._is_closed:
+            return self._unsent_size
+        count = array.array("i", [0])
+        fcntl.ioctl(self._descriptor, _OUTPUT_QUEUE, count)
+        return self._unsent_size + count[0]
 
     def open(self) -> None:
         """Tell the receiver, start reading."""

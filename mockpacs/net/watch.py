@@ -13,6 +13,8 @@ from mockpacs.wire import UpperLayer
 
 _WHILE_BUSY_SECONDS: Final = 1.0
 _NEVER_SECONDS: Final = 3600.0
+_LOOKS: Final = 8
+"""How often, in the network time, it is looked whether a peer that seems deaf took something."""
 
 
 class Ran(Enum):
@@ -43,6 +45,8 @@ class Watch:
         self._ran_out = ran_out
         self._active_at = self._artim_started_at = self._loop.time()
         self._artim_starts = 0
+        self._untaken = 0
+        self._taken_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def see_activity(self) -> None:
@@ -59,6 +63,8 @@ class Watch:
     def start(self) -> None:
         """Look when something may have run out, no later."""
         deadline = self._deadline()
+        if self._link.stalled_since is not None and self._limits.network_seconds:
+            deadline = min(deadline, self._loop.time() + self._limits.network_seconds / _LOOKS)
         if self._timer is not None:
             if self._timer.when() <= deadline:
                 return
@@ -78,13 +84,15 @@ class Watch:
         if not seconds:
             return self._loop.time() + _NEVER_SECONDS
         if self._link.stalled_since is not None:
-            return self._link.stalled_since + seconds
+            return max(self._link.stalled_since, self._taken_at) + seconds
         if self._is_busy() or not self._link.is_reading:  # it is we who are silent, or deaf
             return self._loop.time() + _WHILE_BUSY_SECONDS
         return self._active_at + seconds
 
     def _look(self) -> None:
         self._timer = None
+        if self._link.stalled_since is not None:
+            self._see_what_is_taken()
         if self._deadline() > self._loop.time():
             self.start()
         elif not self._link.is_open:
@@ -95,3 +103,10 @@ class Watch:
             self._ran_out(Ran.DEAFNESS)
         else:
             self._ran_out(Ran.SILENCE)
+
+    def _see_what_is_taken(self) -> None:
+        """A slow peer is not a deaf one: whatever it took since the last look counts."""
+        untaken = self._link.untaken
+        if untaken < self._untaken:
+            self._taken_at = self._loop.time()
+        self._untaken = untaken

@@ -55,6 +55,12 @@ def size(count: int) -> str:
     return f"{count / 1e12:.1f} TB"
 
 
+def number_of(count: int, noun: str) -> str:
+    """A number of things: 1 instance, 3 instances, 2 matches."""
+    plural = noun if count == 1 else noun + ("es" if noun.endswith("ch") else "s")
+    return f"{count} {plural}"
+
+
 def duration(seconds: float) -> str:
     """A duration for a person: 0.4 ms, 12 ms, 3.2 s."""
     if seconds < 0.00995:
@@ -79,14 +85,8 @@ def _exchange_line(exchange: Exchange) -> str:
     calling = printable(exchange.peer.calling, 16)
     subject = printable(exchange.subject, 120)
     if exchange.service == "C-FIND" and exchange.status is not None:
-        subject = f"{subject}  {_matches(exchange)}".lstrip()
+        subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
     if exchange.comment:
         subject = f"{subject}  {printable(exchange.comment, 64)}".lstrip()
     head = f"{clock(exchange.started)}  {number:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
     return f"{head}{subject:<39} {duration(exchange.seconds):>7}"
-
-
-def _matches(exchange: Exchange) -> str:
-    """How many matches the peer was sent: every response but the final one."""
-    count = exchange.responses - 1
-    return "1 match" if count == 1 else f"{count} matches"

@@ -104,7 +104,7 @@ def test_a_lost_file_and_an_unknown_one_are_found_and_reindex_settles_both(
     assert any(line.startswith("file missing") and first.name in line for line in lines)
     assert lines[-1] == "2 instances in the index, 2 findings"
     assert run(["archive", "reindex", "--storage", str(storage)]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "1 instances in the index"
+    assert capsys.readouterr().out.splitlines()[-1] == "1 instance in the index"
     (second.parent / "stray.dcm").unlink()
     assert run(["archive", "verify", "--storage", str(storage)]) == 0
 

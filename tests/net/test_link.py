@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 
@@ -277,5 +278,21 @@ def test_who_waits_and_is_cancelled_harms_nobody() -> None:
 def test_a_plain_link_is_not_secure() -> None:
     async def scene(here: Collected) -> None:
         assert not here.link.is_secure
+
+    play(scene)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what its queue holds")
+def test_what_a_slow_peer_takes_is_seen_before_the_socket_is_writable_again() -> None:
+    async def scene(here: Collected) -> None:
+        here.link.write([bytes(32 * MIB)])
+        full = here.link.untaken
+        assert full > 16 * MIB
+
+        exactly(here.peer, MIB)
+        await until(lambda: here.link.untaken <= full - MIB // 2)
+
+        exactly(here.peer, 31 * MIB)
+        await until(lambda: here.link.untaken == 0)
 
     play(scene)
