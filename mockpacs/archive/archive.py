@@ -85,10 +85,11 @@ class Archive:
 
     def store_at_once(self, spool: Spool) -> Stored | None:
         """Store one instance without waiting for anybody who is at the index; None: somebody is, nothing was done."""
+        self._refuse_read_only()
         if not self.index.lock.acquire(blocking=False):
             return None
         try:
-            return self.store([spool])[0]
+            return self._writer.store_at_once(spool)
         finally:
             self.index.lock.release()
 

@@ -83,6 +83,18 @@ class Index:
                     connection.execute("ROLLBACK")
                 raise
 
+    def begin_at_once(self) -> bool:
+        """Begin a transaction, for the holder of ``lock``; False when another process has one: it is not waited for."""
+        connection = self.connection
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_seconds * 1000)}")
+        return True
+
     def rows(self, query: peewee.Query | str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a peewee query or of SQL text, as tuples, from one snapshot, fetched while asked for. Any thread.
 

@@ -95,6 +95,15 @@ class Writer:
             raise
         return [next(answers) if isinstance(each, _Examined) else each for each in looked_at]
 
+    def store_at_once(self, spool: Spool) -> Stored | None:
+        """Store one instance, for the holder of the index's lock; None, nothing done, when another process writes."""
+        each = self._examine(spool)
+        if isinstance(each, Stored):
+            return each
+        if not self._index.begin_at_once():
+            return None
+        return self._settle_begun([each])[0]
+
     def _examine(self, spool: Spool) -> _Examined | Stored:
         try:
             answer = self._refused_unread(spool)
@@ -122,6 +131,9 @@ class Writer:
             self._index.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as locked:  # it would be so for each of them, after the same wait
             return [_failed(each.spool, locked) for each in batch]
+        return self._settle_begun(batch)
+
+    def _settle_begun(self, batch: list[_Examined]) -> list[Stored]:
         try:
             return self._in_transaction(batch)
         except (OSError, sqlite3.Error) as refused:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,18 @@ def test_an_echo_is_answered_while_a_store_of_another_association_is_written(
 
     assert other.echo() == 0
     writing.open.set()
+    assert busy.status() == 0
+
+
+def test_an_echo_is_answered_while_another_process_writes_the_index(archive: Served) -> None:
+    busy, other = archive.associate(), archive.associate()
+    with closing(sqlite3.connect(archive.pacs.options.storage / "index.sqlite", isolation_level=None)) as process:
+        process.execute("BEGIN IMMEDIATE")
+        busy.send(busy.store_request(ct_image()))
+        for _ in range(100):
+            assert other.echo() == 0
+        process.execute("ROLLBACK")
+    # had the event loop waited, the store would have been given up before the first echo
     assert busy.status() == 0
 
 
