@@ -393,14 +393,19 @@ def test_an_observer_hears_every_record_in_the_loop() -> None:
     assert [record.service for record, _ in heard if isinstance(record, Exchange)] == ["C-STORE"]
 
 
-def test_a_failure_in_the_archive_is_told_in_the_loop_and_the_next_store_works(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("durability", "method"), [("normal", "store_at_once"), ("full", "store")])
+def test_a_failure_in_the_archive_is_told_in_the_loop_and_the_next_store_works(
+    monkeypatch: pytest.MonkeyPatch, durability: str, method: str
+) -> None:
     heard: list[tuple[Record, str]] = []
     with (
-        MockPACS(observe=lambda record: heard.append((record, threading.current_thread().name))) as pacs,
+        MockPACS(
+            durability=durability, observe=lambda record: heard.append((record, threading.current_thread().name))
+        ) as pacs,
         associated(pacs) as client,
     ):
         with monkeypatch.context() as broken:
-            broken.setattr(Archive, "store", lambda *_: 1 // 0)
+            broken.setattr(Archive, method, lambda *_: 1 // 0)
             assert client.store() == 0x0110
         assert client.store() == 0
 
