@@ -15,7 +15,7 @@ from mockpacs.net.tls import reason
 from mockpacs.net.watch import Ran, Watch
 from mockpacs.services.access import user_of
 from mockpacs.services.negotiation import Refused, agreed_information, negotiate
-from mockpacs.traffic.exchange import Notice, Peer
+from mockpacs.traffic.exchange import Association, Notice
 from mockpacs.wire import (
     Aborted,
     AssociateRefused,
@@ -62,7 +62,7 @@ class Acceptor:
         tls: ssl.SSLContext | None,
     ) -> None:
         self.link = Link(sock, self, buffer, tls)
-        self._peer = Peer(number, _host_and_port(address), secure=tls is not None)
+        self._association = Association(number, _host_and_port(address), secure=tls is not None)
         self._environment = environment
         self._hall = hall
         self._upper = UpperLayer(Role.ACCEPTOR, max_pdu_length=environment.house.max_pdu_length)
@@ -175,7 +175,7 @@ class Acceptor:
         else:
             self._upper.accept(answer)
             agreed = dict(agreed_information(answer))
-            self._dialogue = Dialogue(self._environment, self._peer, agreed, self.link, self)
+            self._dialogue = Dialogue(self._environment, self._association, agreed, self.link, self)
             accepted = len(self._upper.accepted)
             text = f"associated with {request.called}, {accepted} of {len(answer.contexts)} contexts accepted"
             self._notice("opened", text, detail=True)
@@ -183,8 +183,8 @@ class Acceptor:
 
     def _meet(self, request: AssociateRQ) -> None:
         user = user_of(request.user.user_identity)
-        met = self._peer
-        self._peer = Peer(met.number, met.address, request.calling, request.called, user, met.secure)
+        met = self._association
+        self._association = Association(met.number, met.address, request.calling, request.called, user, met.secure)
 
     def _reject(self, answer: AssociateRJ, why: str) -> None:
         self._upper.reject(answer)
@@ -201,7 +201,7 @@ class Acceptor:
             self._notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         else:
             context = self._upper.accepted[received.context_id]
-            incoming = Incoming(context, command, self._peer.calling, self._environment)
+            incoming = self._dialogue.begin(context, command)
             if command.has_dataset:
                 self._arriving = incoming
             else:
@@ -225,9 +225,9 @@ class Acceptor:
     def _end(self) -> None:
         if self._dialogue is not None:
             self._dialogue.end()
-        if self._arriving is not None:
-            self._arriving.discard()
-            self._arriving = None
+            if self._arriving is not None:
+                incoming, self._arriving = self._arriving, None
+                self._dialogue.lose(incoming)
 
     def _wait_for_disk(self, incoming: Incoming) -> None:
         """Make the peer wait while the disk is behind, so that memory stays bounded."""
@@ -259,7 +259,7 @@ class Acceptor:
         self.flush()
 
     def _notice(self, kind: str, text: str, *, detail: bool = False) -> None:
-        self._environment.observe(Notice(time.time(), kind, text, self._peer, detail))
+        self._environment.observe(Notice(time.time(), kind, text, self._association, detail))
 
 
 def _host_and_port(address: tuple[str, int]) -> str:

@@ -13,9 +13,9 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
 from mockpacs.services.request import Lane, Outcome
-from mockpacs.traffic.exchange import Exchange, Notice, Peer
+from mockpacs.traffic.exchange import Association, Exchange, Notice
 from mockpacs.traffic.render import size
-from mockpacs.wire import Tag, Value, encode_command, encode_response, response_to
+from mockpacs.wire import AcceptedContext, Command, Tag, Value, encode_command, encode_response, response_to
 from mockpacs.wire.status import CANCEL, PENDING, PENDING_WITH_WARNING, PROCESSING_FAILURE, UNRECOGNIZED_OPERATION
 
 _COMMENT_LENGTH = 64
@@ -44,10 +44,10 @@ class Dialogue:
     """
 
     def __init__(
-        self, environment: Environment, peer: Peer, agreed: dict[str, bytes], link: Link, sender: Sender
+        self, environment: Environment, association: Association, agreed: dict[str, bytes], link: Link, sender: Sender
     ) -> None:
         self._environment = environment
-        self._peer = peer
+        self._association = association
         self._agreed = agreed
         self._link = link
         self._sender = sender
@@ -61,6 +61,11 @@ class Dialogue:
     def is_busy(self) -> bool:
         """Whether something waits for an answer of ours."""
         return self._current is not None
+
+    def begin(self, context: AcceptedContext, command: Command) -> Incoming:
+        """A request whose data set, if it has one, is still to come."""
+        self._count += 1
+        return Incoming(self._count, context, command, self._association.calling, self._environment)
 
     def take(self, incoming: Incoming) -> None:
         """A complete request: answer it when its turn comes. When too many wait, the peer is made to wait as well."""
@@ -83,6 +88,11 @@ class Dialogue:
             then()
         else:
             self._when_idle = then
+
+    def lose(self, incoming: Incoming) -> None:
+        """The association ended before the data set of this request did."""
+        incoming.discard()
+        self._report(incoming, None, "the association ended within the data set")
 
     def end(self) -> None:
         """The association is gone: nothing more is answered, what was received but not stored is forgotten.
@@ -131,38 +141,37 @@ class Dialogue:
                 (final,) = service.answer(request)
                 self._finish(incoming, final)
 
-    def _finish(self, incoming: Incoming, final: Outcome | None, responses: int = 0) -> None:
+    def _finish(self, incoming: Incoming, final: Outcome | None) -> None:
         """Send the final response, report the exchange, go on to the next."""
         if final is not None and self._sender.can_send:
             self._respond(incoming, final)
             self._sender.flush()
-            responses += 1
         else:
             final = None
         self._current = None
-        self._report(incoming, final, responses)
+        self._report(incoming, final)
         self._proceed()
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
         """A request with many responses."""
-        responses, final = 0, None
+        final = None
         try:
-            responses, final = await self._stream(outcomes, incoming)
+            final = await self._stream(outcomes, incoming)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not take the association, nor go unheard
             self._trouble(incoming, error)
             final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
-        self._finish(incoming, final, responses)
+        self._finish(incoming, final)
 
-    async def _stream(self, outcomes: Iterable[Outcome], incoming: Incoming) -> tuple[int, Outcome | None]:
+    async def _stream(self, outcomes: Iterable[Outcome], incoming: Incoming) -> Outcome | None:
         """Send pending responses as fast as the peer takes them, and no faster."""
         encoded: dict[int, bytes] = {}
-        sent, withheld = 0, 0
+        withheld = 0
         batches = self._environment.lanes.batches(outcomes)
         try:
             while batch := await batches.take():
                 for outcome in batch:
                     if outcome.status not in (PENDING, PENDING_WITH_WARNING):
-                        return sent, replace(outcome, status=CANCEL) if withheld else outcome
+                        return replace(outcome, status=CANCEL) if withheld else outcome
                     if incoming.is_cancelled or not self._sender.can_send:
                         withheld += 1
                         continue
@@ -171,16 +180,17 @@ class Dialogue:
                         command = encode_response(incoming.command, outcome.status, has_dataset=True)
                         encoded[outcome.status] = command
                     self._sender.send(incoming.context.context_id, command, outcome.data)
-                    sent += 1
+                    incoming.note_response(outcome.status)
                 self._sender.flush()
                 await self._link.drained()
         finally:
             await batches.close()
-        return sent, None
+        return None
 
     def _respond(self, incoming: Incoming, outcome: Outcome) -> None:
         """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
         context_id, has_dataset = incoming.context.context_id, outcome.data is not None
+        incoming.note_response(outcome.status)
         if not (outcome.comment or outcome.offending):
             command = encode_response(incoming.command, outcome.status, has_dataset=has_dataset)
             self._sender.send(context_id, command, outcome.data)
@@ -193,29 +203,32 @@ class Dialogue:
         response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
         self._sender.send(context_id, encode_command(response), outcome.data)
 
-    def _report(self, incoming: Incoming, final: Outcome | None, responses: int) -> None:
-        self._count += 1
+    def _report(
+        self, incoming: Incoming, final: Outcome | None, why_not: str = "the association ended before the answer"
+    ) -> None:
         subject = final.subject if final else incoming.command.affected_sop_instance or ""
         if incoming.command.service == "C-STORE":
             subject = f"{subject}  {size(incoming.size)}"
         self._environment.observe(
             Exchange(
-                peer=self._peer,
-                number=self._count,
+                association=self._association,
+                number=incoming.number,
                 service=incoming.command.service,
                 status=final.status if final else None,
                 subject=subject,
-                comment=final.comment if final else "the association ended before the answer",
+                comment=final.comment if final else why_not,
                 started=incoming.started,
                 seconds=time.perf_counter() - incoming.started_clock,
                 size=incoming.size,
-                responses=responses,
+                answers=incoming.answers.all(),
+                command=incoming.command,
+                context=incoming.context,
             )
         )
 
     def _trouble(self, incoming: Incoming, error: Exception) -> None:
         text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"
-        self._environment.observe(Notice(time.time(), "trouble", text, self._peer))
+        self._environment.observe(Notice(time.time(), "trouble", text, self._association))
 
 
 def _nobody(incoming: Incoming) -> Outcome:

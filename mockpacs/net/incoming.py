@@ -10,6 +10,7 @@ from typing import Final
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
 from mockpacs.services.request import Outcome, Request
+from mockpacs.traffic.answers import Answers
 from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
@@ -32,17 +33,24 @@ class Incoming:
         "_limit",
         "_spilling",
         "_spool",
+        "answers",
         "command",
         "context",
         "is_cancelled",
+        "number",
         "size",
         "started",
         "started_clock",
     )
 
-    def __init__(self, context: AcceptedContext, command: Command, source_aet: str, environment: Environment) -> None:
+    def __init__(
+        self, number: int, context: AcceptedContext, command: Command, source_aet: str, environment: Environment
+    ) -> None:
+        """``number``: which exchange of its association it begins, counted from 1."""
         self.context = context
         self.command = command
+        self.number = number
+        self.answers = Answers()
         self.size = 0
         self.is_cancelled = False
         self.started = time.time()
@@ -77,6 +85,10 @@ class Incoming:
             self._spool.append(fragment)
             if self._spool.buffered >= _SPILL_FROM and self._spilling is None:
                 self._spilling = self._environment.spawn(self._spill(self._spool))
+
+    def note_response(self, status: int) -> None:
+        """A response was sent."""
+        self.answers.add(status, time.perf_counter() - self.started_clock)
 
     @property
     def is_behind(self) -> bool:

@@ -1,32 +1,65 @@
-"""What happened, as frozen records: an Exchange is a request with its responses, a Notice all else worth a line."""
+"""What happened, as frozen records: an Exchange is a request with its responses, a Notice all else worth a line.
+
+A server makes them while it answers, a recording gives them back: both are read by the same code.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import category_of, name_of
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, as far as is known. Titles are as the peer wrote them, padding removed."""
+class Association:
+    """One connection and who asked for what on it, as far as is known. Titles are as they were written, unpadded."""
 
     number: int
-    """Which connection of this run, counted from 1."""
+    """Which connection of this run, or of this recording, counted from 1."""
     address: str
-    """host:port"""
+    """host:port of who opened it."""
     calling: str = ""
     called: str = ""
     user: str = ""
     """The user name, or the kind of token, of the user identity that came, "" without one; never a secret."""
     secure: bool = False
+    """Whether TLS was spoken; a recording has it in clear."""
+    server: str = ""
+    """host:port of who accepted it; "" where that is us."""
+
+
+class Answer(NamedTuple):
+    """Responses with the same status that followed one another; times are seconds after the request was complete."""
+
+    status: int
+    times: int
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes of an exchange are in a recording. What is read from ``offset`` on begins with whole PDUs."""
+
+    path: Path
+    offset: int
+    """Bytes from the begin of the file to the block that holds the first byte."""
+    end: int
+    """Bytes from the begin of the file to the end of the block that holds the last byte."""
+    requestor: int
+    """TCP sequence number, in what the requestor of the association sent, of the first PDU of the exchange."""
+    acceptor: int
+    """The same in what the acceptor sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One DIMSE request and what was answered (PS3.7 7.5)."""
 
-    peer: Peer
+    association: Association
     number: int
     """Which exchange of its association, counted from 1."""
     service: str
@@ -43,7 +76,28 @@ class Exchange:
     """From then to the last response."""
     size: int = 0
     """Bytes of the request's data set."""
-    responses: int = 1
+    answers: tuple[Answer, ...] = ()
+    """The responses in order, equal ones together: a query with 2000 matches has two."""
+    command: Command | None = None
+    """The command set of the request."""
+    context: AcceptedContext | None = None
+    """The presentation context it came on."""
+    rule: str = ""
+    """The rule of the scenario that decided, "" when the server behaved by the standard."""
+    fault: str = ""
+    """What was done to the answer on its way, "" for nothing."""
+    place: Place | None = None
+    """Where its bytes are, None without a recording."""
+
+    @property
+    def id(self) -> str:
+        """``2.1``: the first exchange of the second association; what `mockpacs show` takes."""
+        return f"{self.association.number}.{self.number}"
+
+    @property
+    def responses(self) -> int:
+        """How many responses there were."""
+        return sum(answer.times for answer in self.answers)
 
     @property
     def status_name(self) -> str:
@@ -55,6 +109,18 @@ class Exchange:
         """success, warning, pending, cancel or failure (PS3.7 Annex C); failure when nothing was answered."""
         return "failure" if self.status is None else str(category_of(self.status))
 
+    @property
+    def sop_class(self) -> str:
+        """The SOP class the request names, "" when none."""
+        command = self.command
+        return (command.affected_sop_class or command.requested_sop_class or "") if command else ""
+
+    @property
+    def sop_instance(self) -> str:
+        """The SOP instance the request names, "" when none."""
+        command = self.command
+        return (command.affected_sop_instance or command.requested_sop_instance or "") if command else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -65,7 +131,7 @@ class Notice:
     kind: str
     """opened, released, rejected, aborted, closed, trouble"""
     text: str
-    peer: Peer | None = None
+    association: Association | None = None
     detail: bool = False
     """True for what is only shown when more is asked for (-v)."""
 

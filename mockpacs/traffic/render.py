@@ -14,17 +14,18 @@ def line(record: Record) -> str:
         case Exchange():
             return _exchange_line(record)
         case Notice():
-            number = f"{record.peer.number:<4} " if record.peer else "     "
-            who = f"{printable(record.peer.calling or record.peer.address, 24):<21}" if record.peer else ""
+            one = record.association
+            number = f"{one.number:<4} " if one else "     "
+            who = f"{printable(one.calling or one.address, 24):<21}" if one else ""
             return f"{clock(record.when)}  {number}{who}{printable(record.text)}".rstrip()
 
 
 def as_json(record: Record) -> dict[str, object]:
     """A mapping for one line of JSON; durations are in milliseconds, times in ISO 8601 with offset."""
-    peer = record.peer
+    one = record.association
     about: dict[str, object] = {}
-    if peer:
-        about = {"association": peer.number, "peer": peer.address, "calling": peer.calling, "called": peer.called}
+    if one:
+        about = {"association": one.number, "peer": one.address, "calling": one.calling, "called": one.called}
     match record:
         case Exchange():
             return {
@@ -81,12 +82,11 @@ def iso_time(when: float) -> str:
 
 
 def _exchange_line(exchange: Exchange) -> str:
-    number = f"{exchange.peer.number}.{exchange.number}"
-    calling = printable(exchange.peer.calling, 16)
+    calling = printable(exchange.association.calling, 16)
     subject = printable(exchange.subject, 120)
     if exchange.service == "C-FIND" and exchange.status is not None:
         subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
     if exchange.comment:
         subject = f"{subject}  {printable(exchange.comment, 64)}".lstrip()
-    head = f"{clock(exchange.started)}  {number:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
+    head = f"{clock(exchange.started)}  {exchange.id:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
     return f"{head}{subject:<39} {duration(exchange.seconds):>7}"

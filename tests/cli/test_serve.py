@@ -18,10 +18,10 @@ from mockpacs.cli.parameters import spread
 from mockpacs.cli.report import address
 from mockpacs.config import Options
 from mockpacs.errors import StartError
-from mockpacs.traffic.exchange import Exchange, Notice, Peer, Record
+from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
 from tests.cli.test_program import run
 
-PEER = Peer(number=1, address="127.0.0.1:50000", calling="ECHOSCU", called="ANY-SCP")
+PEER = Association(number=1, address="127.0.0.1:50000", calling="ECHOSCU", called="ANY-SCP")
 ECHO = Exchange(PEER, 1, "C-ECHO", 0x0000, "", "", started=1.0, seconds=0.0004)
 OPENED = Notice(1.0, "opened", "association opened", PEER, detail=True)
 ABORTED = Notice(1.0, "aborted", "aborted by the peer", PEER)

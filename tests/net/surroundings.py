@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,6 +127,7 @@ class Surroundings:
         self.archive = Archive.open(storage)
         self.desk = Desk(Registry(self.archive, QueryOptions()))
         self.records: list[Record] = []
+        self._numbers = count(1)
         self.lanes = Lanes(self.desk.real.storage, self._trouble)
         self.environment = Environment(
             house=House(self.desk.real.offer),
@@ -146,7 +148,7 @@ class Surroundings:
 
     def incoming(self, command: Command, data: bytes | None = None) -> Incoming:
         """A complete request."""
-        arrived = Incoming(context_of(command), command, "SCU", self.environment)
+        arrived = Incoming(next(self._numbers), context_of(command), command, "SCU", self.environment)
         if data is not None:
             arrived.append(data)
         return arrived

@@ -67,7 +67,9 @@ def writing(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 def numbered(served: Served, kind: str, number: int) -> bool:
-    return any(notice.peer is not None and notice.peer.number == number for notice in served.notices(kind))
+    return any(
+        notice.association is not None and notice.association.number == number for notice in served.notices(kind)
+    )
 
 
 def test_an_association_from_greeting_to_farewell(server: Served) -> None:
@@ -82,9 +84,9 @@ def test_an_association_from_greeting_to_farewell(server: Served) -> None:
 
     (opened,), (echo,) = server.notices("opened"), server.exchanges
     assert opened.text == "associated with ANY, 3 of 3 contexts accepted"
-    assert opened.peer == echo.peer
-    assert echo.peer.calling == "RAW"
-    assert echo.peer.address == f"127.0.0.1:{client_port(echo.peer.address)}"
+    assert opened.association == echo.association
+    assert echo.association.calling == "RAW"
+    assert echo.association.address == f"127.0.0.1:{client_port(echo.association.address)}"
     assert server.notices("aborted") == []
 
 
@@ -291,7 +293,7 @@ def test_the_time_of_a_peer_begins_anew_when_we_have_answered(
     second.read_abort()
     patient.read_abort()
 
-    aborted = [notice.peer.number for notice in server.notices("aborted") if notice.peer]
+    aborted = [notice.association.number for notice in server.notices("aborted") if notice.association]
     assert aborted == [2, 3, 1]
 
 

@@ -10,7 +10,7 @@ import pytest
 from mockpacs.net.dialogue import Dialogue
 from mockpacs.net.link import Link
 from mockpacs.services.request import Lane, Outcome, Request
-from mockpacs.traffic.exchange import Peer
+from mockpacs.traffic.exchange import Association as Party
 from mockpacs.wire import CommandField, Tag, request
 from tests.net.surroundings import (
     VERIFICATION,
@@ -30,7 +30,7 @@ DONE = Outcome(0x0000, subject="done")
 
 
 def dialogue_in(around: Surroundings, association: Association) -> Dialogue:
-    return Dialogue(around.environment, Peer(1, "peer", "SCU", "PACS"), {}, cast(Link, association), association)
+    return Dialogue(around.environment, Party(1, "peer", "SCU", "PACS"), {}, cast(Link, association), association)
 
 
 class Prepared:
@@ -339,7 +339,7 @@ def test_what_a_request_asked_for_is_reported_with_its_answer() -> None:
             (exchange,) = around.exchanges
             assert (exchange.service, exchange.status, exchange.size) == ("C-STORE", 0, len(data))
             assert exchange.subject == f"CT 1.2.3.4.5  {len(data)} B"
-            assert exchange.peer.calling == "SCU"
+            assert exchange.association.calling == "SCU"
             assert exchange.responses == 1
 
     asyncio.run(scene())

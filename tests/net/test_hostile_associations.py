@@ -46,7 +46,11 @@ def test_one_association_too_many_is_rejected_until_another_one_left(serve: Call
         assert third.associate() == AssociateRJ(2, 3, 2)
     assert (first.echo(), second.echo()) == (0, 0)
     first.socket.close()
-    server.wait_for(lambda: [notice for notice in server.notices("aborted") if notice.peer and notice.peer.number == 1])
+    server.wait_for(
+        lambda: [
+            notice for notice in server.notices("aborted") if notice.association and notice.association.number == 1
+        ]
+    )
     assert "max_associations" in server.lines
     server.still_serves()
 

@@ -134,7 +134,7 @@ def test_a_peer_that_never_reads_a_big_answer_is_closed(
     client.send(client.find_request(identifiers) * count, ending)
     if half_closed:
         client.socket.shutdown(socket.SHUT_WR)
-    server.wait_for(lambda: [notice for notice in server.notices("aborted") if "DEAF" in str(notice.peer)])
+    server.wait_for(lambda: [notice for notice in server.notices("aborted") if "DEAF" in str(notice.association)])
     server.wait_until_nobody_is_connected()
     server.still_serves()
 
@@ -194,7 +194,7 @@ def test_a_slow_reader_is_not_closed_however_long_it_takes(serve: Callable[..., 
         while not ended(bystander):
             for _ in range(100):
                 assert client.response()[0].status in (0xFF00, 0)
-    assert {notice.peer.calling for notice in server.notices("aborted") if notice.peer} == {"SILENT"}
+    assert {notice.association.calling for notice in server.notices("aborted") if notice.association} == {"SILENT"}
     client.reset()
     server.still_serves()
 

@@ -89,8 +89,8 @@ def test_a_plain_client_on_the_tls_port_is_closed_and_the_log_says_why(secure: S
     assert client.socket.recv(100) == b""
     notice = secure.closed()
     assert notice.text.startswith("TLS failed: ")
-    assert notice.peer is not None
-    assert notice.peer.secure
+    assert notice.association is not None
+    assert notice.association.secure
 
 
 @pytest.mark.parametrize("sent", [b"", CLIENT_HELLO[:1], CLIENT_HELLO[:40], b"\x16\x03\x01\x40\x00" + bytes(9000)])

@@ -89,7 +89,7 @@ def test_ipv6_is_served_and_peers_are_written_with_brackets(serve: Callable[...,
 
     assert client.echo() == 0
     server.wait_for(lambda: server.exchanges)
-    assert server.exchanges[0].peer.address.startswith("[::1]:")
+    assert server.exchanges[0].association.address.startswith("[::1]:")
 
 
 @pytest.mark.parametrize(

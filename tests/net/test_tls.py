@@ -205,7 +205,7 @@ def test_an_association_over_tls_stores_a_large_instance(server: Served, authori
     assert client.store(ct_image(pixels=3_000_000)) == 0
     assert client.echo() == 0
     client.release()
-    assert server.exchanges[0].peer.secure
+    assert server.exchanges[0].association.secure
 
 
 @pytest.mark.parametrize(

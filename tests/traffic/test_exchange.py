@@ -6,9 +6,9 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from mockpacs.traffic.exchange import Exchange, Notice, Peer
+from mockpacs.traffic.exchange import Association, Exchange, Notice
 
-PEER = Peer(1, "127.0.0.1:50000")
+PEER = Association(1, "127.0.0.1:50000")
 
 
 def exchange(status: int | None, service: str = "C-STORE") -> Exchange:

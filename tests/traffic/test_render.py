@@ -8,11 +8,23 @@ from datetime import datetime
 
 import pytest
 
-from mockpacs.traffic.exchange import Exchange, Notice, Peer
+from mockpacs.traffic.exchange import Answer, Association, Exchange, Notice
 from mockpacs.traffic.render import as_json, clock, duration, iso_time, line, size
 
-PEER = Peer(3, "127.0.0.1:50000", "STORESCU", "PACS", "jane")
-STORED = Exchange(PEER, 2, "C-STORE", 0, "CT 1.2.3  524 kB", "", 1_700_000_000.25, 0.0123, size=524_000, responses=1)
+PEER = Association(3, "127.0.0.1:50000", "STORESCU", "PACS", "jane")
+ONCE = (Answer(0, 1, 0.0123, 0.0123),)
+STORED = Exchange(
+    PEER,
+    2,
+    "C-STORE",
+    0,
+    "CT 1.2.3  524 kB",
+    "",
+    1_700_000_000.25,
+    0.0123,
+    size=524_000,
+    answers=(Answer(0, 1, 0.0123, 0.0123),),
+)
 NASTY = "\x1b]0;pwned\x07\r\n<b>\u202e"
 
 
@@ -46,7 +58,9 @@ def test_a_comment_follows_the_subject_and_no_answer_is_said() -> None:
 )
 def test_a_query_is_told_with_the_matches_that_were_sent(status: int | None, responses: int, words: str) -> None:
     comment = "" if status is not None else "comment"
-    query = Exchange(PEER, 3, "C-FIND", status, "STUDY", comment, 0.0, 1.0, responses=responses)
+    query = Exchange(
+        PEER, 3, "C-FIND", status, "STUDY", comment, 0.0, 1.0, answers=(Answer(0xFF00, responses, 0.1, 1.0),)
+    )
 
     assert words in line(query)
 
@@ -60,9 +74,9 @@ def test_columns_stand_below_each_other() -> None:
 
 @pytest.mark.parametrize(
     ("peer", "who"),
-    [(PEER, "STORESCU"), (Peer(3, "127.0.0.1:50000"), "127.0.0.1:50000"), (None, "")],
+    [(PEER, "STORESCU"), (Association(3, "127.0.0.1:50000"), "127.0.0.1:50000"), (None, "")],
 )
-def test_a_notice_names_the_peer_as_well_as_it_is_known(peer: Peer | None, who: str) -> None:
+def test_a_notice_names_the_peer_as_well_as_it_is_known(peer: Association | None, who: str) -> None:
     text = line(Notice(0.0, "closed", "gone", peer))
 
     assert text.startswith(clock(0.0))
@@ -73,9 +87,9 @@ def test_a_notice_names_the_peer_as_well_as_it_is_known(peer: Peer | None, who: 
 @pytest.mark.parametrize(
     "record",
     [
-        Exchange(Peer(1, NASTY, NASTY, NASTY, NASTY), 1, "C-STORE", 0, NASTY, NASTY, 0.0, 0.0),
-        Notice(0.0, "aborted", NASTY, Peer(1, NASTY, NASTY, NASTY, NASTY)),
-        Notice(0.0, "aborted", NASTY, Peer(1, NASTY)),
+        Exchange(Association(1, NASTY, NASTY, NASTY, NASTY), 1, "C-STORE", 0, NASTY, NASTY, 0.0, 0.0),
+        Notice(0.0, "aborted", NASTY, Association(1, NASTY, NASTY, NASTY, NASTY)),
+        Notice(0.0, "aborted", NASTY, Association(1, NASTY)),
     ],
 )
 def test_text_of_a_peer_is_made_harmless(record: Exchange | Notice) -> None:
@@ -85,7 +99,7 @@ def test_text_of_a_peer_is_made_harmless(record: Exchange | Notice) -> None:
 
 def test_a_line_stays_a_line_however_much_the_peer_says() -> None:
     much = "x" * 100_000
-    record = Exchange(Peer(1, much, much, much), 1, "C-STORE", 0, much, much, 0.0, 0.0)
+    record = Exchange(Association(1, much, much, much), 1, "C-STORE", 0, much, much, 0.0, 0.0)
 
     assert len(line(record)) < 300
 

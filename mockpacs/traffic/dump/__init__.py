@@ -1,0 +1,1 @@
+"""PDUs, command sets and data sets as text and as DICOM JSON."""

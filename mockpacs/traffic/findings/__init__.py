@@ -1,0 +1,1 @@
+"""What either side did against the standard, each with its clause."""

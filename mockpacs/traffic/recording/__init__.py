@@ -1,0 +1,1 @@
+"""Reading recordings: from the byte streams of connections to associations, exchanges and messages."""
