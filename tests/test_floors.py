@@ -37,8 +37,9 @@ NETWORKERS = {"net", "replay", "app", "serving", "cli", "web", "pytest_plugin"}
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},
-    "pydicom": {"wire", "archive", "services"},
-    "peewee": {"archive"},
+    "pydicom": {"wire", "traffic", "archive", "services"},
+    "peewee": {"archive", "traffic"},
+    "dpkt": {"traffic"},
     "playhouse": {"archive"},
     "typer": {"cli"},
     "rich": {"cli"},
