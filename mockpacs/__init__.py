@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mockpacs.version import __version__
+
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS
     from mockpacs.config import Options
 
-__version__ = "0.1.0"
+
 __all__ = ["MockPACS", "Options", "__version__"]
 
 

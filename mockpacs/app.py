@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -76,6 +77,11 @@ class MockPACS:
     def addresses(self) -> list[tuple[str, int]]:
         """All addresses that answer; several when the host name has several."""
         return list(self._running.addresses)
+
+    @property
+    def recording(self) -> Path | None:
+        """The pcapng file that is being written, None without a recording."""
+        return self._running.recording
 
     @property
     def aet(self) -> str:
@@ -146,7 +152,7 @@ class MockPACS:
     async def _run(self, ready: Callable[[MockPACS], None] | None) -> None:
         told_to_stop = asyncio.Event()
         _on_signals(told_to_stop.set)
-        self._serving = await self._open()
+        self._serving = await self._open(told_to_stop.set)
         # This process is ours: what was made to start it is not looked at again, and what an association leaves behind
         # is collected less often. Connecting, echo and release take a seventh less time.
         gc.freeze()
@@ -158,11 +164,11 @@ class MockPACS:
         finally:
             await self._close()
 
-    async def _open(self) -> Serving:
+    async def _open(self, failed: Callable[[], object] = lambda: None) -> Serving:
         if self._serving is not None:
             raise StartError("this MockPACS serves already")
         self.summary = Summary()
-        return await Serving.open(self.options, self._observe)
+        return await Serving.open(self.options, self._observe, failed)
 
     async def _close(self) -> None:
         serving, self._serving = self._serving, None

@@ -8,6 +8,9 @@ MockpacsError                   everything below; its text is a sentence a user 
 │   ├── ArchiveBusyError        another process holds the archive
 │   ├── SchemaError             the index was written by a newer mockpacs
 │   └── StorageError            the disk refused: full, read-only, gone
+├── RecordingError              a recording cannot be written, or a file is not a recording
+├── FilterError                 a filter that cannot be understood; carries the column of what is wrong
+├── WaitError                   what a test waited for did not come in time; a TimeoutError as well
 ├── IdentifierError             a query identifier that cannot be answered; carries the DIMSE status to answer with
 └── LocalProtocolError          a caller of ``wire`` asked for something the state machine does not allow
 """
@@ -45,6 +48,22 @@ class SchemaError(ArchiveError):
 
 class StorageError(ArchiveError):
     """The disk refused to read or write: full, read-only, gone."""
+
+
+class RecordingError(MockpacsError):
+    """A recording cannot be written, or a file cannot be read as one."""
+
+
+class FilterError(MockpacsError):
+    """A filter that cannot be understood; the text shows the filter with a caret below ``column`` (from 1)."""
+
+    def __init__(self, text: str, *, column: int = 1) -> None:
+        super().__init__(text)
+        self.column = column
+
+
+class WaitError(MockpacsError, TimeoutError):
+    """What was waited for did not come in time."""
 
 
 class IdentifierError(MockpacsError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from mockpacs.archive import Archive, QueryOptions
 from mockpacs.config import NamedUser, Options, User
 from mockpacs.config.archive import archive_options
-from mockpacs.errors import StopError
+from mockpacs.errors import RecordingError, StopError
 from mockpacs.net.environment import Environment, Limits
 from mockpacs.net.lanes import Lanes
 from mockpacs.net.listener import Listener
@@ -18,6 +20,8 @@ from mockpacs.services.access import Access, Credential
 from mockpacs.services.negotiation import House
 from mockpacs.services.registry import Registry
 from mockpacs.traffic.exchange import Notice, Record
+from mockpacs.traffic.recorder import Recorder
+from mockpacs.version import __version__
 
 Observer = Callable[[Record], None]
 
@@ -36,22 +40,31 @@ class Serving:
     started: float
 
     @classmethod
-    async def open(cls, options: Options, observe: Observer) -> Serving:
-        """Everything in order, from the disk up to the port; nothing is left behind when a step fails."""
+    async def open(cls, options: Options, observe: Observer, failed: Callable[[], object]) -> Serving:
+        """Everything in order, from the disk up to the port; nothing is left behind when a step fails.
+
+        ``failed`` is called when traffic was stopped because it cannot be recorded; `close` then says why.
+        """
         tls = None
         if options.tls_cert is not None:
             from mockpacs.net.tls import server_context
 
             tls = server_context(options.tls_cert, options.tls_key, options.tls_client_ca)
-        archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
-        try:
+        with contextlib.ExitStack() as undo:
+            archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
+            undo.callback(archive.close)
             _preload(archive, options, observe)
+            recorder = _recorder(options)
+            if recorder is not None:
+                undo.callback(recorder.close)
             registry = Registry(archive, _query_options(options))
             lanes = Lanes(
                 registry.storage,
                 lambda what, error: observe(_trouble(what, error)),
                 may_write_in_loop=options.durability == "normal",
             )
+            undo.callback(lanes.close, wait=True)
+            undo.callback(lanes.finish_writing, 1.0)
             environment = Environment(
                 house=House(registry.offer, _access(options), options.max_pdu),
                 registry=registry,
@@ -59,22 +72,35 @@ class Serving:
                 lanes=lanes,
                 limits=_limits(options),
                 observe=observe,
+                recorder=recorder,
             )
             listener = Listener(environment, tls)
-            try:
-                addresses = await listener.open(options.host, options.port)
-            except BaseException:
-                await listener.close(0)
-                lanes.finish_writing(1.0)
-                lanes.close(wait=True)
-                raise
-        except BaseException:
-            archive.close()
-            raise
-        return cls(archive, lanes, listener, environment, addresses, time.monotonic())
+            undo.callback(listener.halt)
+            addresses = await listener.open(options.host, options.port)
+            undo.pop_all()
+        serving = cls(archive, lanes, listener, environment, addresses, time.monotonic())
+        if recorder is not None:
+            recorder.on_failure = lambda error: serving.halt(error, failed)
+        return serving
+
+    @property
+    def recording(self) -> Path | None:
+        """The file that is being written, None without a recording."""
+        recorder = self.environment.recorder
+        return recorder.path if recorder else None
+
+    def halt(self, error: RecordingError, then: Callable[[], object]) -> None:
+        """What cannot be recorded does not happen."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.listener.halt)  # not from within what a link is doing
+        loop.call_soon(then)
+        self.environment.observe(Notice(time.time(), "trouble", f"{error}; traffic is stopped"))
 
     async def close(self, timeout_seconds: float) -> None:
-        """From the port down to the disk, within the limit. Raises StopError naming what did not end."""
+        """From the port down to the disk, within the limit.
+
+        Raises StopError naming what did not end, RecordingError when traffic had been stopped.
+        """
         until = time.monotonic() + timeout_seconds
         await self.listener.close(timeout_seconds / 2)
         written = self.lanes.finish_writing(max(0.1, until - time.monotonic()))
@@ -84,11 +110,22 @@ class Serving:
         for task in unfinished:
             task.cancel()
         self.lanes.close(wait=not unfinished)
+        if recorder := self.environment.recorder:
+            recorder.close()
         if not written or unfinished:
             raise StopError(
                 f"after {timeout_seconds:g} s something still works on the archive: it is left to end by itself"
             )
         self.archive.close()
+        if recorder and recorder.failure:
+            raise recorder.failure
+
+
+def _recorder(options: Options) -> Recorder | None:
+    folder = options.recordings_folder
+    if folder is None:
+        return None
+    return Recorder(folder, __version__, part_size=options.recording_size, total_size=options.recordings_total)
 
 
 def _preload(archive: Archive, options: Options, observe: Observer) -> None:

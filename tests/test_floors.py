@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"wire", "errors"},
+    {"wire", "errors", "version"},
     {"traffic", "scenario", "archive"},
     {"services"},
     {"net"},

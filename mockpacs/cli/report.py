@@ -41,6 +41,7 @@ class TextReport:
             f"mockpacs {__version__}   {WARNING}",
             f"DICOM    {address(pacs.host, pacs.port)}   AE title {pacs.aet} ({_called(options)})",
             f"storage  {_place(options)}   {number_of(counts.instances, 'instance')}",
+            f"recorder {pacs.recording or 'off'}",
         ]
         if repaired := str(pacs.archive.recovery):
             lines.append(repaired)
@@ -87,6 +88,7 @@ class JsonReport:
                 "tls": options.tls_cert is not None,
                 "storage": None if options.memory else str(options.storage),
                 "instances": counts.instances,
+                "recording": str(pacs.recording) if pacs.recording else None,
                 "repaired": str(pacs.archive.recovery),
             }
         )

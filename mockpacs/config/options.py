@@ -44,7 +44,7 @@ def _key(group: str, kind: Kind, default: Any, about: str) -> Any:
 
 
 _NETWORK, _ARCHIVE, _QUERY = "Network", "Archive and storage", "Query"
-_ACCESS, _OUTPUT = "Access", "Output"
+_ACCESS, _RECORDING, _OUTPUT = "Access", "Recording", "Output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +147,25 @@ class Options:
         "auto is check when there are users, otherwise accept.",
     )
 
+    record: bool = _key(
+        _RECORDING, Flag(), True, "Record every byte that comes and goes, in a file that Wireshark opens as it is."
+    )
+    recordings: Path | None = _key(
+        _RECORDING,
+        OptionalPath(),
+        None,
+        "Folder of the recordings; without it recordings/ in the storage folder, and nothing is recorded with memory.",
+    )
+    recording_size: int = _key(
+        _RECORDING, Size(0, 2**50), 2**30, "Size at which a recording goes on in another file; 0 is never."
+    )
+    recordings_total: int = _key(
+        _RECORDING,
+        Size(0, 2**60),
+        10 * 2**30,
+        "Size of all recordings of the folder together; beyond it the oldest are deleted. 0 sets no limit.",
+    )
+
     log_format: Literal["text", "json"] = _key(
         _OUTPUT, Choice(("text", "json")), "text", "Lines for people, or one JSON object per line."
     )
@@ -170,6 +189,13 @@ class Options:
         if self.user_identity == "auto":
             return "check" if self.users else "accept"
         return self.user_identity
+
+    @property
+    def recordings_folder(self) -> Path | None:
+        """Where to record, None for not at all."""
+        if not self.record or (self.memory and self.recordings is None):
+            return None
+        return self.recordings or self.storage / "recordings"
 
     def but(self, **changes: Any) -> Options:
         """The same options with some values changed. Raises `ConfigurationError` on an unknown name."""

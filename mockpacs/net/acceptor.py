@@ -30,6 +30,7 @@ from mockpacs.wire import (
     State,
     UpperLayer,
 )
+from mockpacs.wire.text import printable
 
 LOCAL_LIMIT_EXCEEDED = AssociateRJ(2, 3, 2)
 """Rejected transient, by the service provider (presentation), local limit exceeded (PS3.8 9.3.4)."""
@@ -61,7 +62,11 @@ class Acceptor:
         buffer: memoryview,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self.link = Link(sock, self, buffer, tls)
+        self._track = None
+        if environment.recorder is not None:
+            security = "TLS" if tls else ""
+            self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
+        self.link = Link(sock, self, buffer, tls, self._track)
         self._association = Association(number, _host_and_port(address), secure=tls is not None)
         self._environment = environment
         self._hall = hall
@@ -201,7 +206,7 @@ class Acceptor:
             self._notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         else:
             context = self._upper.accepted[received.context_id]
-            incoming = self._dialogue.begin(context, command)
+            incoming = self._dialogue.begin(context, command, received.start)
             if command.has_dataset:
                 self._arriving = incoming
             else:
@@ -219,8 +224,8 @@ class Acceptor:
         """Everything that came is answered: agree to the release, then wait for the peer to close (AR-4)."""
         if self._upper.state is State.STA8:
             self._upper.answer_release()
-            self.flush()
             self._notice("released", "released", detail=True)
+            self.flush()
 
     def _end(self) -> None:
         if self._dialogue is not None:
@@ -259,6 +264,8 @@ class Acceptor:
         self.flush()
 
     def _notice(self, kind: str, text: str, *, detail: bool = False) -> None:
+        if self._track is not None:
+            self._track.about_sending(f"{self._association.number} {kind}: {printable(text)}")
         self._environment.observe(Notice(time.time(), kind, text, self._association, detail))
 
 

@@ -13,10 +13,18 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
 from mockpacs.services.request import Lane, Outcome
-from mockpacs.traffic.exchange import Association, Exchange, Notice
+from mockpacs.traffic.comment import message, titles
+from mockpacs.traffic.exchange import Association, Exchange, Notice, Place
 from mockpacs.traffic.render import size
 from mockpacs.wire import AcceptedContext, Command, Tag, Value, encode_command, encode_response, response_to
-from mockpacs.wire.status import CANCEL, PENDING, PENDING_WITH_WARNING, PROCESSING_FAILURE, UNRECOGNIZED_OPERATION
+from mockpacs.wire.status import (
+    CANCEL,
+    PENDING,
+    PENDING_WITH_WARNING,
+    PROCESSING_FAILURE,
+    UNRECOGNIZED_OPERATION,
+    name_of,
+)
 
 _COMMENT_LENGTH = 64
 """Characters of an Error Comment (0000,0902), VR LO."""
@@ -50,6 +58,8 @@ class Dialogue:
         self._association = association
         self._agreed = agreed
         self._link = link
+        self._track = link.track
+        self._titles = titles(association.calling, association.called)
         self._sender = sender
         self._waiting: deque[Incoming] = deque()
         self._current: Incoming | None = None
@@ -62,13 +72,18 @@ class Dialogue:
         """Whether something waits for an answer of ours."""
         return self._current is not None
 
-    def begin(self, context: AcceptedContext, command: Command) -> Incoming:
-        """A request whose data set, if it has one, is still to come."""
+    def begin(self, context: AcceptedContext, command: Command, start: int) -> Incoming:
+        """A request whose data set, if it has one, is still to come; ``start``: bytes received before its first PDU."""
         self._count += 1
-        return Incoming(self._count, context, command, self._association.calling, self._environment)
+        incoming = Incoming(self._count, context, command, self._association.calling, self._environment)
+        if self._track is not None:
+            incoming.place = self._track.place_of(start)
+        return incoming
 
     def take(self, incoming: Incoming) -> None:
         """A complete request: answer it when its turn comes. When too many wait, the peer is made to wait as well."""
+        if self._track is not None:
+            self._track.about_received(message(self._name(incoming), f"{incoming.command.service}-RQ", self._titles))
         self._waiting.append(incoming)
         if self._current is None:
             self._proceed()
@@ -169,8 +184,10 @@ class Dialogue:
         batches = self._environment.lanes.batches(outcomes)
         try:
             while batch := await batches.take():
+                sent = 0
                 for outcome in batch:
                     if outcome.status not in (PENDING, PENDING_WITH_WARNING):
+                        self._say_pending(incoming, sent)
                         return replace(outcome, status=CANCEL) if withheld else outcome
                     if incoming.is_cancelled or not self._sender.can_send:
                         withheld += 1
@@ -181,6 +198,8 @@ class Dialogue:
                         encoded[outcome.status] = command
                     self._sender.send(incoming.context.context_id, command, outcome.data)
                     incoming.note_response(outcome.status)
+                    sent += 1
+                self._say_pending(incoming, sent)
                 self._sender.flush()
                 await self._link.drained()
         finally:
@@ -191,6 +210,7 @@ class Dialogue:
         """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
         context_id, has_dataset = incoming.context.context_id, outcome.data is not None
         incoming.note_response(outcome.status)
+        self._say_answer(incoming, outcome.status)
         if not (outcome.comment or outcome.offending):
             command = encode_response(incoming.command, outcome.status, has_dataset=has_dataset)
             self._sender.send(context_id, command, outcome.data)
@@ -202,6 +222,22 @@ class Dialogue:
             elements[Tag.OFFENDING_ELEMENT] = outcome.offending
         response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
         self._sender.send(context_id, encode_command(response), outcome.data)
+
+    def _say_answer(self, incoming: Incoming, status: int) -> None:
+        """A comment in the recording, on the response."""
+        if self._track is not None:
+            service = incoming.command.service
+            result = f"{status:04X} {name_of(status, service)}"
+            self._track.about_sending(message(self._name(incoming), f"{service}-RSP", self._titles, result))
+
+    def _say_pending(self, incoming: Incoming, sent: int) -> None:
+        """One comment for the pending responses that leave together."""
+        if sent and self._track is not None:
+            name = f"{incoming.command.service}-RSP"
+            self._track.about_sending(message(self._name(incoming), name, self._titles, f"{sent} x pending"))
+
+    def _name(self, incoming: Incoming) -> str:
+        return f"{self._association.number}.{incoming.number}"
 
     def _report(
         self, incoming: Incoming, final: Outcome | None, why_not: str = "the association ended before the answer"
@@ -223,8 +259,15 @@ class Dialogue:
                 answers=incoming.answers.all(),
                 command=incoming.command,
                 context=incoming.context,
+                place=self._place(incoming),
             )
         )
+
+    def _place(self, incoming: Incoming) -> Place | None:
+        if self._track is None or incoming.place is None:
+            return None
+        # what the peer does not take yet is recorded when it leaves: then the end is not known
+        return self._track.ended(incoming.place) if self._link.stalled_since is None else incoming.place
 
     def _trouble(self, incoming: Incoming, error: Exception) -> None:
         text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"

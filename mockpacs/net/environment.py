@@ -12,6 +12,7 @@ from mockpacs.net.lanes import Lanes
 from mockpacs.services.negotiation import House
 from mockpacs.services.registry import Registry
 from mockpacs.traffic.exchange import Record
+from mockpacs.traffic.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Environment:
     lanes: Lanes
     limits: Limits
     observe: Callable[[Record], None]
+    recorder: Recorder | None = None
+    """Where every byte goes, None without a recording."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs now; a stop waits for it. The loop itself keeps only weak references."""
 

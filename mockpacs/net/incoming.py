@@ -11,6 +11,7 @@ from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
 from mockpacs.services.request import Outcome, Request
 from mockpacs.traffic.answers import Answers
+from mockpacs.traffic.exchange import Place
 from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
@@ -38,6 +39,7 @@ class Incoming:
         "context",
         "is_cancelled",
         "number",
+        "place",
         "size",
         "started",
         "started_clock",
@@ -51,6 +53,7 @@ class Incoming:
         self.command = command
         self.number = number
         self.answers = Answers()
+        self.place: Place | None = None
         self.size = 0
         self.is_cancelled = False
         self.started = time.time()

@@ -6,31 +6,20 @@ association costs three turns of the event loop less.
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
 import socket
 import ssl
 import struct
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from mockpacs.net.outbox import Outbox
 from mockpacs.net.tls import TlsLayer
-
-if sys.platform == "linux":
-    import fcntl
-    import termios
-
-    _OUTPUT_QUEUE: int | None = termios.TIOCOUTQ
-else:
-    _OUTPUT_QUEUE = None
+from mockpacs.traffic.track import Track
 
 RECEIVE_BUFFER_SIZE: Final = 256 * 1024
-_HIGH_WATER: Final = 1 << 20
-"""Bytes not yet taken by the peer above which a producer waits."""
-_LOW_WATER: Final = 256 * 1024
 _READS_AT_THE_END: Final = 16
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
@@ -58,24 +47,28 @@ class Link:
     """
 
     def __init__(
-        self, sock: socket.socket, receiver: Receiver, buffer: memoryview, context: ssl.SSLContext | None = None
+        self,
+        sock: socket.socket,
+        receiver: Receiver,
+        buffer: memoryview,
+        context: ssl.SSLContext | None = None,
+        track: Track | None = None,
     ) -> None:
-        """``sock`` is connected and does not block; ``context`` makes it a TLS server."""
+        """``sock`` is connected and does not block; ``context`` makes it a TLS server; ``track`` records it."""
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._descriptor = sock.fileno()  # a number: asyncio looks up a socket by its repr
         self._receiver = receiver
         self._buffer = buffer
         self._tls = TlsLayer(context) if context else None
-        self._unsent: deque[memoryview] = deque()
-        self._unsent_size = 0
-        self._when_drained: list[Callable[[], None]] = []
+        self.track = track
+        """Told of all that came before anybody looks at it, of all that leaves before it does; None: no recording."""
+        self._outbox = Outbox(sock, None if context else track, self._cannot_send, self._sent_all)
         self._is_reading = False
         self._is_heard = True  # until the peer's FIN, or until we do not care
         self._is_closing = False
         self._is_closed = False
-        self.stalled_since: float | None = None
-        """Loop time since when the peer has taken nothing of what waits to be sent; None when nothing waits."""
+        self._is_reset = False
 
     @property
     def is_open(self) -> bool:
@@ -93,16 +86,14 @@ class Link:
         return self._is_reading
 
     @property
-    def untaken(self) -> int:
-        """Bytes the peer has not acknowledged, ours and the kernel's; only ours where the kernel does not tell.
+    def stalled_since(self) -> float | None:
+        """Loop time since when the peer has taken nothing of what waits to be sent; None when nothing waits."""
+        return self._outbox.stalled_since
 
-        It says that a socket is writable again in steps of a megabyte: too coarse to tell a slow peer from a deaf one.
-        """
-        if _OUTPUT_QUEUE is None or self._is_closed:
-            return self._unsent_size
-        count = array.array("i", [0])
-        fcntl.ioctl(self._descriptor, _OUTPUT_QUEUE, count)
-        return self._unsent_size + count[0]
+    @property
+    def untaken(self) -> int:
+        """Bytes the peer has not acknowledged, as far as the kernel tells."""
+        return self._outbox.untaken
 
     def open(self) -> None:
         """Tell the receiver, start reading."""
@@ -112,27 +103,30 @@ class Link:
         self.resume()
         if self._is_reading:
             self._read()  # the first message is mostly here by now: a turn of the loop less
+        elif self.track is not None:
+            self.track.settle()
 
     def write(self, pieces: list[bytes]) -> None:
         """Send; what the peer does not take yet is kept: whoever produces much awaits ``drained``."""
         if not pieces or self._is_closing:
             return
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._send(self._tls.wrap(data) if self._tls else data)
+        if self._tls is None:
+            self._outbox.send(data)
+        elif self.track is None or self.track.sending(data):
+            self._outbox.send(self._tls.wrap(data))
+        else:
+            self.reset()
 
     async def drained(self) -> None:
         """Return when the peer has taken enough; at once when it has, or when the connection is gone."""
-        if self._unsent_size > _HIGH_WATER:
-            waiter = self._loop.create_future()
-            self.when_drained(lambda: None if waiter.done() else waiter.set_result(None))
-            await waiter
+        waiter = self._loop.create_future()
+        self.when_drained(lambda: None if waiter.done() else waiter.set_result(None))
+        await waiter
 
     def when_drained(self, then: Callable[[], None]) -> None:
         """Call ``then`` when the peer has taken enough, or when the connection is gone; now when it has."""
-        if self._unsent_size > _HIGH_WATER:
-            self._when_drained.append(then)
-        else:
-            then()
+        self._outbox.when_drained(then)
 
     def pause(self) -> None:
         """Read no more: TCP makes the peer wait."""
@@ -151,16 +145,16 @@ class Link:
         if self._is_closing:
             return
         if self._tls:
-            self._send(self._tls.close())
+            self._outbox.send(self._tls.close())
         self.pause()
         self._is_closing = True
-        if not self._unsent:
+        if not self._outbox.size:
             self._loop.call_soon(self._end, None)
 
     def reset(self) -> None:
         """Throw away what waits and send RST."""
         if not self._is_closed:
-            self._is_closing = True
+            self._is_closing = self._is_reset = True
             self._is_heard = False  # no goodbye: a FIN before the RST would look like an orderly end
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -170,6 +164,8 @@ class Link:
         try:
             count = self._socket.recv_into(self._buffer)
         except (BlockingIOError, InterruptedError):
+            if self.track is not None:
+                self.track.settle()  # nothing came with the connection
             return
         except OSError as error:
             self._end(error)
@@ -185,94 +181,99 @@ class Link:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         data = self._buffer[:count]
         if self._tls is None:
-            self._receiver.received(data)
+            self._hand_over(data)
         else:
             self._read_tls(self._tls, data)
+
+    def _hand_over(self, data: memoryview | bytes) -> None:
+        """First to the recording, then to the receiver, who has it before its buffer is used again."""
+        track = self.track
+        if track is None:
+            self._receiver.received(data)
+        elif track.received(data):
+            try:
+                self._receiver.received(data)
+            finally:
+                track.settle()
+        else:
+            self.reset()
 
     def _read_tls(self, tls: TlsLayer, data: memoryview) -> None:
         try:
             plain = tls.receive(data)
         except ssl.SSLError as error:
-            self._send(tls.output())  # the alert that tells the peer
+            if self.track is not None:
+                self.track.received(data)  # not in clear, but it is what came
+            self._outbox.send(tls.output())  # the alert that tells the peer
             self._end(error)
             return
-        self._send(tls.output())
+        self._outbox.send(tls.output())
         if plain:
-            self._receiver.received(plain)
+            self._hand_over(plain)
         if tls.is_ended and not self._is_closing:
-            self._send(tls.close())  # who says goodbye waits for ours (RFC 8446 6.1)
+            self._outbox.send(tls.close())  # who says goodbye waits for ours (RFC 8446 6.1)
             self._end(None)
 
-    def _send(self, data: bytes) -> None:
-        """Hand bytes to the kernel, keep what it does not take."""
-        if not data or self._is_closed:
-            return
-        sent = 0
-        if not self._unsent:
-            try:
-                sent = self._socket.send(data)
-            except (BlockingIOError, InterruptedError):
-                pass
-            except OSError as error:
-                self._is_closing = True
-                self._loop.call_soon(self._end, error)  # not from within what the receiver is doing
-                return
-        if sent < len(data):
-            if not self._unsent:
-                self.stalled_since = self._loop.time()
-                self._loop.add_writer(self._descriptor, self._send_more)
-            self._unsent.append(memoryview(data)[sent:])
-            self._unsent_size += len(data) - sent
-
-    def _send_more(self) -> None:
-        """The kernel takes bytes again."""
-        try:
-            sent = self._socket.send(self._unsent[0])
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._end(error)
-            return
-        self.stalled_since = self._loop.time()
-        self._unsent_size -= sent
-        if sent == len(self._unsent[0]):
-            self._unsent.popleft()
+    def _cannot_send(self, error: OSError | None) -> None:
+        """The peer is gone; or, without an error, what leaves can no longer be recorded."""
+        if error is None:
+            self.reset()
         else:
-            self._unsent[0] = self._unsent[0][sent:]
-        if self._unsent_size <= _LOW_WATER:
-            self._release_producers()
-        if not self._unsent:
-            self.stalled_since = None
-            self._loop.remove_writer(self._descriptor)
-            if self._is_closing:
-                self._end(None)
+            self._end(error)
 
-    def _release_producers(self) -> None:
-        waiting, self._when_drained = self._when_drained, []
-        for then in waiting:
-            then()
+    def _sent_all(self) -> None:
+        if self._is_closing:
+            self._end(None)
 
     def _end(self, error: Exception | None) -> None:
         """The end, once: nothing is read or written any more, whoever waits need not wait."""
         if self._is_closed:
             return
         self.pause()
-        if self._unsent:
-            self._loop.remove_writer(self._descriptor)
-            self._unsent.clear()
-            self._unsent_size = 0
+        unsent = self._outbox.close()
         self._is_closing = self._is_closed = True
-        self.stalled_since = None
+        if self.track is not None:
+            self._record_end(self.track, error, unsent)
         if self._is_heard and error is None:
             self._say_goodbye()
         self._socket.close()
-        self._release_producers()
+        self._outbox.release_producers()
         self._receiver.closed(error)
+        if self.track is not None:
+            self.track.end()
+
+    def _record_end(self, track: Track, error: Exception | None, unsent: int) -> None:
+        if self._is_reset:
+            track.closed(by_us=True, reset=True, unsent=unsent)
+        elif error is not None and not isinstance(error, ssl.SSLError):
+            track.closed(by_us=False, reset=True, unsent=unsent)
+        else:
+            if not self._is_heard:
+                track.closed(by_us=False, reset=False)
+            track.closed(by_us=True, reset=False, unsent=unsent)
 
     def _say_goodbye(self) -> None:
         """FIN first, then take what is there: closing with unread bytes sends RST, which can overtake our A-ABORT."""
+        track = self.track
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             for _ in range(_READS_AT_THE_END):
-                if not self._socket.recv_into(self._buffer):
+                count = self._socket.recv_into(self._buffer)
+                if track is not None and count:
+                    self._record_leftover(track, self._buffer[:count])
+                elif track is not None:
+                    track.closed(by_us=False, reset=False)
+                if not count:
                     return
+
+    def _record_leftover(self, track: Track, data: memoryview) -> None:
+        """What came after our goodbye means nothing any more, but it came."""
+        plain: memoryview | bytes = data
+        if self._tls is not None:
+            try:
+                plain = self._tls.receive(data)
+            except ssl.SSLError:
+                return
+        if plain:
+            track.received(plain)
+            track.settle()

@@ -61,10 +61,7 @@ class Listener:
 
     async def close(self, timeout_seconds: float) -> int:
         """Stop listening, abort all associations, wait; returns how many connections had to be cut at the end."""
-        for sock in self._listening:
-            asyncio.get_running_loop().remove_reader(sock)
-            sock.close()
-        self._listening.clear()
+        self._close_door()
         for acceptor in list(self._connections):
             acceptor.stop()
         if await self._all_gone(timeout_seconds):
@@ -74,6 +71,18 @@ class Listener:
             acceptor.link.reset()
         await self._all_gone(_CUT_SECONDS)
         return len(stragglers)
+
+    def halt(self) -> None:
+        """End all traffic at once, without a word more to anybody."""
+        self._close_door()
+        for acceptor in list(self._connections):
+            acceptor.link.reset()
+
+    def _close_door(self) -> None:
+        for sock in self._listening:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        self._listening.clear()
 
     # Hall
 

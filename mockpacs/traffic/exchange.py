@@ -48,11 +48,13 @@ class Place:
     offset: int
     """Bytes from the begin of the file to the block that holds the first byte."""
     end: int
-    """Bytes from the begin of the file to the end of the block that holds the last byte."""
+    """Bytes from the begin of the file, or of ``last``, to the end of the block that holds the last byte."""
     requestor: int
     """TCP sequence number, in what the requestor of the association sent, of the first PDU of the exchange."""
     acceptor: int
     """The same in what the acceptor sent."""
+    last: Path | None = None
+    """The later part of the recording in which the exchange ends; None when it ends in ``path``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ MAX_UNLIMITED_LENGTH = 16 << 20
 
 _TOLERANCE = 1024
 _TOLERATED = 128 * 1024 + _TOLERANCE
-_HEADER_LENGTH = 6
+HEADER_LENGTH = 6
+"""PDU type, a reserved byte and the length of what follows, in bytes (PS3.8 9.3.1)."""
 _HEADER = Struct(">BxI")
 # one byte is all there is to guess from when a peer sends byte by byte
 _GUESSES = {0x16: "a TLS handshake", **dict.fromkeys(b"CDGHOPT", "an HTTP request")}
@@ -37,7 +38,7 @@ class Framer:
         data = max(max_length + _TOLERANCE, _TOLERATED) if max_length else MAX_UNLIMITED_LENGTH
         self._limits = (-1, associate, associate, short, data, short, short, short)
         self._held = bytearray()
-        self._needed = _HEADER_LENGTH
+        self._needed = HEADER_LENGTH
         self._poisoned = False
 
     def feed(self, data: memoryview | bytes) -> list[tuple[int, memoryview] | Malformed]:
@@ -52,16 +53,16 @@ class Framer:
         view = memoryview(data)
         offset, end = self._top_up(view, frames) if self._held else 0, len(view)
         while offset < end and not self._poisoned:
-            start = offset + _HEADER_LENGTH
+            start = offset + HEADER_LENGTH
             if start > end:
-                self._hold(view[offset:], _HEADER_LENGTH, frames)
+                self._hold(view[offset:], HEADER_LENGTH, frames)
                 break
             pdu_type, length = _HEADER.unpack_from(view, offset)
             if pdu_type > PduType.ABORT or length > self._limits[pdu_type]:
                 frames.append(self._refuse(pdu_type, length))
                 break
             if start + length > end:
-                self._hold(view[offset:], _HEADER_LENGTH + length, frames)
+                self._hold(view[offset:], HEADER_LENGTH + length, frames)
                 break
             offset = start + length
             frames.append((pdu_type, view[start:offset]))
@@ -80,7 +81,7 @@ class Framer:
         held = self._held
         used = min(self._needed - len(held), len(view))
         held += view[:used]
-        if len(held) == _HEADER_LENGTH and self._needed == _HEADER_LENGTH:
+        if len(held) == HEADER_LENGTH and self._needed == HEADER_LENGTH:
             pdu_type, length = _HEADER.unpack_from(held)
             if length > self._limits[pdu_type]:
                 frames.append(self._refuse(pdu_type, length))
@@ -91,8 +92,8 @@ class Framer:
             used += len(more)
         if len(held) == self._needed:
             # the view keeps the old bytearray alive; a new one, because one with a view cannot grow
-            self._held, self._needed = bytearray(), _HEADER_LENGTH
-            frames.append((held[0], memoryview(held)[_HEADER_LENGTH:]))
+            self._held, self._needed = bytearray(), HEADER_LENGTH
+            frames.append((held[0], memoryview(held)[HEADER_LENGTH:]))
         return used
 
     def _refuse(self, pdu_type: int, length: int) -> Malformed:

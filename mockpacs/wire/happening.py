@@ -43,6 +43,8 @@ class CommandReceived(NamedTuple):
 
     context_id: int
     command: Command
+    start: int = 0
+    """How many bytes came before the first PDU of the message."""
 
 
 class DataReceived(NamedTuple):

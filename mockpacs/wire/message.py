@@ -32,7 +32,7 @@ _LAST = 0x02
 class Assembler:
     """Takes PDVs in order and says what they complete. After a `Malformed` it is not to be used any more."""
 
-    __slots__ = ("_awaits_data", "_context_id", "_contexts", "_held", "_max_command_length")
+    __slots__ = ("_awaits_data", "_context_id", "_contexts", "_held", "_max_command_length", "_start", "position")
 
     def __init__(self, contexts: Container[int], max_command_length: int = MAX_COMMAND_LENGTH) -> None:
         """``contexts``: the identifiers of the accepted presentation contexts."""
@@ -41,6 +41,9 @@ class Assembler:
         self._context_id: int | None = None
         self._held = bytearray()
         self._awaits_data = False
+        self._start = 0
+        self.position = 0
+        """Bytes of the stream before the PDU whose PDVs are added; whoever adds them keeps it."""
 
     @property
     def is_mid_message(self) -> bool:
@@ -72,6 +75,8 @@ class Assembler:
             return _nonsense("a command set before the end of a data set", AbortReason.UNEXPECTED_PARAMETER)
         if len(self._held) + len(data) > self._max_command_length:
             return _nonsense(f"a command set of more than {self._max_command_length} bytes")
+        if not self._held:
+            self._start = self.position
         if self._held or not is_last:
             self._held += data
             self._context_id = context_id
@@ -83,7 +88,7 @@ class Assembler:
             return command
         self._awaits_data = command.has_dataset
         self._context_id = context_id if self._awaits_data else None
-        return CommandReceived(context_id, command)
+        return CommandReceived(context_id, command, self._start)
 
 
 def can_carry_data(max_pdu_length: int) -> bool:

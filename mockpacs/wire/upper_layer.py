@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from mockpacs.errors import LocalProtocolError
 from mockpacs.wire.command import Command, encode_command
-from mockpacs.wire.framer import Framer
+from mockpacs.wire.framer import HEADER_LENGTH, Framer
 from mockpacs.wire.happening import Happening, TransportClosed
 from mockpacs.wire.machine import AcceptedContext, Machine, Role
 from mockpacs.wire.malformed import AbortReason, AbortSource, Malformed
@@ -45,6 +45,7 @@ class UpperLayer:
         self._framer = Framer(max_pdu_length)
         self._is_open = False
         self._is_streaming = False
+        self._position = 0
 
     # what happens to the transport connection
 
@@ -64,7 +65,9 @@ class UpperLayer:
                 machine.step(Event.INVALID_PDU, frame)
                 break
             pdu_type, body = frame
+            start, self._position = self._position, self._position + HEADER_LENGTH + len(body)
             if pdu_type == PduType.P_DATA_TF:
+                machine.assembler.position = start
                 machine.step(Event.P_DATA_PDU, body)
                 continue
             pdu = decode(pdu_type, body)

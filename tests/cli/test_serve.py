@@ -38,6 +38,7 @@ class StandIn:
         StandIn.seen = options
         self.host, self.port, self.aet = options.host, options.port or 40000, options.aet
         counts = SimpleNamespace(instances=1, bytes=524_000)
+        self.recording = options.recordings_folder and options.recordings_folder / "20261121-140211.pcapng"
         self.archive = SimpleNamespace(counts=lambda: counts, recovery=self.recovery)
         self.summary = SimpleNamespace(
             associations=1,
@@ -64,10 +65,11 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
 @pytest.mark.usefixtures("stand_in")
 def test_the_banner_says_where_what_and_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve"]) == 0
-    assert capsys.readouterr().out.splitlines()[:5] == [
+    assert capsys.readouterr().out.splitlines()[:6] == [
         f"mockpacs {__version__}   NOT FOR CLINICAL USE",
         "DICOM    127.0.0.1:11112   AE title MOCKPACS (any called title accepted)",
         "storage  storage/   1 instance",
+        "recorder storage/recordings/20261121-140211.pcapng",
         "try      python -m pynetdicom echoscu 127.0.0.1 11112",
         "         storescu 127.0.0.1 11112 FILE...",
     ]
@@ -76,7 +78,7 @@ def test_the_banner_says_where_what_and_what_to_type_next(capsys: pytest.Capture
 @pytest.mark.usefixtures("stand_in")
 def test_there_is_a_line_per_exchange_and_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve"]) == 0
-    lines = capsys.readouterr().out.splitlines()[5:]
+    lines = capsys.readouterr().out.splitlines()[6:]
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  1\.1  C-ECHO   ECHOSCU     success {30,}0\.4 ms", lines[0])
     assert "aborted by the peer" in lines[1]
     assert lines[2] == "stopped  after 1.5 s: 1 association, 2 instances stored (1.0 MB)"

@@ -79,6 +79,7 @@ class Association:
         self.can_send = True
         self.is_reading = True
         self.is_blocked = False
+        self.track = None
         self._waiting: list[Callable[[], None]] = []
 
     @property

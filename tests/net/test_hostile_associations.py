@@ -298,7 +298,7 @@ def test_an_end_in_the_middle_of_a_store_leaves_nothing(archive: Served, pixels:
     else:
         client.socket.close()
     archive.wait_for(lambda: archive.notices("aborted"))
-    assert archive.exchanges == []
+    assert {exchange.status for exchange in archive.exchanges} <= {None}
     archive.still_serves()
     assert [path for path in stored(archive.storage) if "1.2.7." in path] == []
     archive.wait_until_nothing_is_incoming()

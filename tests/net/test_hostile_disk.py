@@ -70,7 +70,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 def test_what_the_disk_refuses_is_out_of_resources_until_it_takes_it_again(
     serve: Callable[..., Served], tmp_path: Path, disk: Disk, error: int, pixels: int
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     assert client.store(ct_image("1.2.1", pixels=pixels), "1.2.1") == 0
     disk.error = error
@@ -90,7 +90,7 @@ def test_what_the_disk_refuses_is_out_of_resources_until_it_takes_it_again(
 def test_a_disk_that_fills_up_in_the_middle_of_an_instance_keeps_no_half(
     serve: Callable[..., Served], tmp_path: Path, disk: Disk
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     disk.error, disk.room = errno.ENOSPC, 2_000_000
     assert client.store(ct_image("1.2.2", pixels=8_000_000), "1.2.2") == OUT_OF_RESOURCES
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_an_instance_keeps_no_half(
 def test_one_instance_too_large_for_the_disk_does_not_concern_its_neighbours(
     serve: Callable[..., Served], tmp_path: Path, disk: Disk
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     disk.error, disk.room = errno.ENOSPC, 500_000
     sent = [client.store_request(ct_image(f"1.2.{n}", pixels=100_000), f"1.2.{n}") for n in range(20)]
@@ -120,7 +120,7 @@ def test_one_instance_too_large_for_the_disk_does_not_concern_its_neighbours(
 def test_a_lost_storage_directory_is_out_of_resources_until_it_is_back(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     assert client.store(ct_image("1.2.1"), "1.2.1") == 0
     (tmp_path / "storage/incoming").rename(tmp_path / "elsewhere")
@@ -135,7 +135,7 @@ def test_a_lost_storage_directory_is_out_of_resources_until_it_is_back(
 
 
 def test_a_file_where_a_study_should_be_is_out_of_resources(serve: Callable[..., Served], tmp_path: Path) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     in_the_way = tmp_path / "storage/archive/1.2.3"
     in_the_way.parent.mkdir(parents=True, exist_ok=True)
     in_the_way.write_text("in the way")
@@ -148,7 +148,7 @@ def test_a_file_where_a_study_should_be_is_out_of_resources(serve: Callable[...,
 
 
 def test_a_database_somebody_else_has_locked_is_out_of_resources(serve: Callable[..., Served], tmp_path: Path) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     assert client.store(ct_image("1.2.1"), "1.2.1") == 0
     server.pacs.archive.index.connection.execute("PRAGMA busy_timeout = 50")
@@ -172,7 +172,7 @@ def test_a_database_somebody_else_has_locked_is_out_of_resources(serve: Callable
 def test_a_full_disk_under_the_index_loses_nothing_that_was_acknowledged(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     assert client.store(ct_image("1.2.1"), "1.2.1") == 0
     connection = server.pacs.archive.index.connection
@@ -190,7 +190,7 @@ def test_a_full_disk_under_the_index_loses_nothing_that_was_acknowledged(
 def test_a_stored_file_that_is_gone_or_garbage_does_not_end_a_query(
     serve: Callable[..., Served], tmp_path: Path
 ) -> None:
-    server = serve(storage=tmp_path / "storage")
+    server = serve(storage=tmp_path / "storage", record=False)
     client = server.associate()
     for n in range(3):
         assert client.store(ct_image(f"1.2.{n}", study=f"1.4.{n}"), f"1.2.{n}") == 0

@@ -185,7 +185,7 @@ def test_a_storage_somebody_else_serves_is_a_sentence(serve: Callable[..., Serve
 def test_a_file_size_limit_is_a_full_disk_and_its_end_the_end_of_the_trouble(spawn: Spawn, tmp_path: Path) -> None:
     import resource
 
-    server = spawn("--storage", str(tmp_path / "storage"))
+    server = spawn("--storage", str(tmp_path / "storage"), "--no-record")
     with server.connect() as client:
         client.associate()
         assert client.store(ct_image("1.2.1"), "1.2.1") == 0

@@ -74,7 +74,7 @@ def test_a_data_set_cannot_choose_its_folder(archive: Served, uid: str, tmp_path
         assert stored(archive.storage)[path].endswith(data)
     assert {path.name for path in tmp_path.iterdir()} == {"storage"}
     assert {path.name for path in (tmp_path / "storage").iterdir()} <= {
-        *("archive", "incoming", "archive.lock", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
+        *("archive", "incoming", "archive.lock", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "recordings")
     }
 
 

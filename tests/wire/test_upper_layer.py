@@ -73,13 +73,19 @@ def carry(sender: UpperLayer, receiver: UpperLayer) -> list[Happening]:
     """Carry what was sent in one chunk; views become bytes, as their buffer is reused."""
     buffer = bytearray(b"".join(sender.data_to_send()))
     happenings = receiver.receive(memoryview(buffer))
-    kept: list[Happening] = [replace_view(happening) for happening in happenings]
+    kept: list[Happening] = [comparable(happening) for happening in happenings]
     buffer[:] = b"\xee" * len(buffer)
     return kept
 
 
-def replace_view(happening: Happening) -> Happening:
-    return happening._replace(data=bytes(happening.data)) if isinstance(happening, DataReceived) else happening
+def comparable(happening: Happening) -> Happening:
+    """Without what cannot be compared, or is not what these tests are about: views and positions."""
+    match happening:
+        case DataReceived():
+            return happening._replace(data=bytes(happening.data))
+        case CommandReceived():
+            return happening._replace(start=0)
+    return happening
 
 
 def received(command: Command) -> CommandReceived:
@@ -170,7 +176,7 @@ def test_pipelined_requests_arrive_in_order_however_the_chunks_fall() -> None:
     stream = b"".join(pair.requestor.data_to_send())
     got: list[Happening] = []
     for offset in range(0, len(stream), 777):
-        got += [replace_view(happening) for happening in pair.acceptor.receive(stream[offset : offset + 777])]
+        got += [comparable(happening) for happening in pair.acceptor.receive(stream[offset : offset + 777])]
     commands = [happening.command.service for happening in got if isinstance(happening, CommandReceived)]
     fragments = [happening for happening in got if isinstance(happening, DataReceived)]
     assert commands == ["C-STORE", "C-ECHO"] * 3
@@ -202,7 +208,7 @@ def test_a_stream_queues_one_pdu_per_step_and_lets_no_other_message_between() ->
     for length in steps:
         (pdu,) = pair.requestor.data_to_send()
         assert len(pdu) == length
-        arrived += [replace_view(happening) for happening in pair.acceptor.receive(pdu)]
+        arrived += [comparable(happening) for happening in pair.acceptor.receive(pdu)]
         with pytest.raises(LocalProtocolError, match="has not ended"):
             pair.requestor.send(1, ECHO_RQ)
     assert [len(x.data) for x in arrived if isinstance(x, DataReceived)] == [1000, 1000, 1000, 500]

@@ -1,0 +1,103 @@
+"""The packet comments of our recordings: made by the server, shown by Wireshark, read back by whoever reads the file.
+
+One line each, the parts in a fixed order, so that a person can search for ``1.2 C-STORE`` and a program can parse it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from mockpacs.wire.text import printable
+
+_CONNECTION: Final = re.compile(r"connection (\d+) ")
+_CONTINUES: Final = re.compile(r"continues connection (\d+) of ")
+_MESSAGE: Final = re.compile(r"(\d+)\.(\d+) ([CN]-[A-Z-]+)(?: |$)")
+_QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
+_RULE: Final = re.compile(f" rule {_QUOTED}")
+_FAULT: Final = re.compile(f" fault {_QUOTED}")
+_UNSENT: Final = re.compile(r"unsent (\d+)$")
+
+
+class Remark(NamedTuple):
+    """What a comment on a message says."""
+
+    association: int
+    exchange: int
+    message: str
+    """``C-STORE-RQ``, ``C-STORE-RSP``"""
+    rule: str
+    fault: str
+
+
+def connection(number: int, address: str, security: str = "") -> str:
+    """On the first packet of a connection; ``security`` names what TLS agreed on."""
+    return f"connection {number} from {address}{f' {security}' if security else ''}"
+
+
+def continues(number: int, file_name: str) -> str:
+    """On the first packet of a connection that a later part of a recording repeats."""
+    return f"continues connection {number} of {printable(file_name)}"
+
+
+def message(identity: str, name: str, titles: str, result: str = "", *, rule: str = "", fault: str = "") -> str:
+    """On the last segment of a message: exchange ``1.2``, ``C-STORE-RSP``, titles, and what was decided."""
+    parts = [identity, name]
+    if result:
+        parts.append(result)
+    parts.append(titles)
+    if rule:
+        parts.append(f"rule {_quoted(rule)}")
+    if fault:
+        parts.append(f"fault {_quoted(fault)}")
+    return " ".join(parts)
+
+
+def titles(calling: str, called: str) -> str:
+    """``CT1 > MOCKPACS``"""
+    return f"{printable(calling, 16)} > {printable(called, 16)}"
+
+
+def unsent(size: int) -> str:
+    """On the last packet: that many bytes of its direction are in the file, but the system did not take them."""
+    return f"unsent {size}"
+
+
+def connection_of(comments: Iterable[str]) -> tuple[int, bool] | None:
+    """The number a connection of ours has, and whether it was begun in an earlier part; None when nothing says so."""
+    for comment in comments:
+        if found := _CONNECTION.match(comment):
+            return int(found[1]), False
+        if found := _CONTINUES.match(comment):
+            return int(found[1]), True
+    return None
+
+
+def parse(comment: str) -> Remark | None:
+    """What a comment says about a message, None when it is about none."""
+    found = _MESSAGE.match(comment)
+    if found is None:
+        return None
+    rule, fault = _RULE.search(comment), _FAULT.search(comment)
+    return Remark(
+        int(found[1]),
+        int(found[2]),
+        found[3],
+        _unquoted(rule[1]) if rule else "",
+        _unquoted(fault[1]) if fault else "",
+    )
+
+
+def unsent_of(comments: Iterable[str]) -> int:
+    """How many of the last bytes of this packet's sender did not leave."""
+    return sum(int(found[1]) for comment in comments if (found := _UNSENT.match(comment)))
+
+
+def _quoted(text: str) -> str:
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)

@@ -1,0 +1,277 @@
+"""One connection in a recording: its bytes as synthetic TCP, decisions as comments on the packets they are about."""
+
+from __future__ import annotations
+
+import mmap
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from mockpacs.traffic import comment, pcapng
+from mockpacs.traffic.exchange import Place
+from mockpacs.traffic.framing import Framing, Stretch
+from mockpacs.traffic.pcapng import ACK, FIN, INBOUND, LONGEST_PAYLOAD, OUTBOUND, PSH, RST, SYN, Endpoints
+
+if TYPE_CHECKING:
+    from mockpacs.traffic.recorder import Recorder
+
+_ACKNOWLEDGE_AFTER: Final = 8 << 20
+"""Bytes of one direction after which a packet without payload acknowledges them, as TCP would have."""
+_BLOCK: Final = Struct(">4xI12xI4xB")  # length, captured length, first byte of the IP header
+_HEAD_LENGTH: Final = 28
+
+
+class _Direction:
+    """What one side sends."""
+
+    __slots__ = ("ends", "framing", "position", "unacknowledged")
+
+    def __init__(self, ends: Endpoints) -> None:
+        self.ends = ends
+        self.position = 0  # bytes recorded; the sequence number is one more: SYN takes 0
+        self.unacknowledged = 0
+        self.framing = Framing()
+
+
+class Track:
+    """A connection that is being recorded.
+
+    What is received is staged by `received` and written by the next `sending` or `settle`: comments about it can be
+    added in between, and its buffer must not be reused before.
+    """
+
+    __slots__ = (
+        "_at",
+        "_base",
+        "_chunk",
+        "_comments",
+        "_inbound",
+        "_number",
+        "_outbound",
+        "_part",
+        "_recorder",
+        "_remarks",
+        "_start",
+        "_when",
+    )
+
+    def __init__(
+        self, recorder: Recorder, number: int, peer: tuple[str, int], local: tuple[str, int], security: str
+    ) -> None:
+        self._recorder = recorder
+        self._number = number
+        self._inbound = _Direction(Endpoints.between(peer, local, INBOUND))
+        self._outbound = _Direction(Endpoints.between(local, peer, OUTBOUND))
+        self._chunk: bytes | memoryview = b""
+        self._when = 0
+        self._at = 0  # where the staged chunk will be in the file
+        self._base = 0  # its position in the stream
+        self._comments: list[bytes] = []  # about the staged chunk
+        self._remarks: list[bytes] = []  # about what is sent next
+        recorder.turn_page()
+        self._part = recorder.part
+        self._part.tenants += 1
+        self._start = recorder.size
+        self._open(comment.connection(number, _address(peer), security), 0, 0)
+
+    # what the link reports
+
+    def received(self, data: bytes | memoryview) -> bool:
+        """Bytes came. False when the recording failed: they must not be looked at."""
+        self._stage_chunk()
+        self._turn_page()
+        recorder, inbound = self._recorder, self._inbound
+        self._chunk, self._when, self._at, self._base = data, recorder.now(), recorder.size, inbound.position
+        return recorder.failure is None
+
+    def sending(self, data: bytes | memoryview) -> bool:
+        """Bytes are about to leave; everything up to here is in the file when this returns True."""
+        self._stage_chunk()
+        self._turn_page()
+        outbound, remarks = self._outbound, self._remarks
+        self._stage(outbound, data, self._recorder.now(), remarks)
+        remarks.clear()
+        return self._recorder.flush()
+
+    def settle(self) -> bool:
+        """Write what is staged; the buffer of `received` may be reused."""
+        self._stage_chunk()
+        return self._recorder.flush()
+
+    def closed(self, *, by_us: bool, reset: bool, unsent: int = 0) -> None:
+        """One side ended the connection. ``unsent``: bytes recorded as sent that the system did not take."""
+        self._stage_chunk()
+        self._turn_page()
+        ending, other = (self._outbound, self._inbound) if by_us else (self._inbound, self._outbound)
+        notes = [*self._remarks, *([comment.unsent(unsent).encode()] if unsent else ())]
+        self._remarks = []
+        self._stage_bare(ending, other, (RST if reset else FIN) | ACK, notes)
+        if not reset:
+            ending.position += 1  # FIN takes a sequence number
+            self._stage_bare(other, ending, ACK, [])
+
+    def end(self) -> bool:
+        """The connection is gone and all is said about it."""
+        self._stage_chunk()
+        if self._remarks:  # said after the last packet
+            self._turn_page()
+            self._stage_bare(self._outbound, self._inbound, ACK, self._remarks)
+            self._remarks = []
+        self._part.leave()
+        return self._recorder.flush()
+
+    # what is said about it
+
+    def about_received(self, text: str) -> None:
+        """A comment on the last packet of the staged chunk, where a message ends; on what is sent next without one."""
+        (self._comments if self._chunk else self._remarks).append(pcapng.comment_bytes(text))
+
+    def about_sending(self, text: str) -> None:
+        """A comment on the last packet of what is sent next."""
+        self._remarks.append(pcapng.comment_bytes(text))
+
+    def place_of(self, position: int) -> Place:
+        """The place of an exchange whose request begins at ``position`` of what was received, in the staged chunk or
+        earlier; its end is not known yet.
+        """
+        framing = self._inbound.framing
+        if position >= self._base and self._chunk:
+            offset = self._at
+        elif position >= framing.start:
+            offset = framing.block
+        else:
+            offset = self._start
+        part = self._part.path
+        return Place(part, offset, 0, position + 1 & 0xFFFFFFFF, self._outbound.position + 1 & 0xFFFFFFFF)
+
+    def ended(self, place: Place) -> Place:
+        """The same place, ending with what was recorded last."""
+        size, path = self._recorder.size, self._recorder.part.path
+        last = None if path == place.path else path
+        return Place(place.path, place.offset, size, place.requestor, place.acceptor, last)
+
+    # blocks
+
+    def _open(self, note: str, inbound: int, outbound: int) -> None:
+        """Three packets: SYN, SYN-ACK, ACK; the bytes that follow begin at these positions."""
+        when, stage = self._recorder.now(), self._recorder.stage
+        ends, back = self._inbound.ends, self._outbound.ends
+        stage([pcapng.syn(ends, when, inbound, 0, SYN, [pcapng.comment_bytes(note)])])
+        stage([pcapng.syn(back, when, outbound, inbound + 1, SYN | ACK, [])])
+        stage(pcapng.packet(ends, when, inbound + 1, outbound + 1, ACK))
+
+    def _stage_chunk(self) -> None:
+        data = self._chunk
+        if data:
+            self._chunk = b""
+            self._stage(self._inbound, data, self._when, self._comments)
+            self._comments.clear()
+
+    def _stage(self, direction: _Direction, data: bytes | memoryview, when: int, comments: list[bytes]) -> None:
+        """Packets of at most 64 kB, the last with the comments."""
+        other = self._outbound if direction is self._inbound else self._inbound
+        size, position = len(data), direction.position
+        direction.framing.see(data, position, self._recorder.size)
+        stage, packet, ends = self._recorder.stage, pcapng.packet, direction.ends
+        if size <= LONGEST_PAYLOAD:
+            stage(packet(ends, when, position + 1, other.position + 1, PSH | ACK, data, comments))
+        else:
+            view = memoryview(data)
+            for start in range(0, size, LONGEST_PAYLOAD):
+                piece = view[start : start + LONGEST_PAYLOAD]
+                is_last = start + LONGEST_PAYLOAD >= size
+                flags, notes = (PSH | ACK, comments) if is_last else (ACK, ())
+                stage(packet(ends, when, position + start + 1, other.position + 1, flags, piece, notes))
+        direction.position = position + size
+        other.unacknowledged = 0
+        direction.unacknowledged += size
+        if direction.unacknowledged >= _ACKNOWLEDGE_AFTER:
+            direction.unacknowledged = 0
+            self._stage_bare(other, direction, ACK, [])
+
+    def _stage_bare(self, direction: _Direction, other: _Direction, flags: int, notes: list[bytes]) -> None:
+        when = self._recorder.now()
+        self._recorder.stage(
+            pcapng.packet(direction.ends, when, direction.position + 1, other.position + 1, flags, b"", notes)
+        )
+
+    # going on in a new file
+
+    def _turn_page(self) -> None:
+        self._recorder.turn_page()
+        if self._part is not self._recorder.part:
+            self._move()
+
+    def _move(self) -> None:
+        """Repeat in the new file what it takes to understand the rest: the A-ASSOCIATE PDUs and the PDUs begun.
+
+        They are read back from the old file, which is why a connection that stands idle costs no memory for this.
+        """
+        recorder, old = self._recorder, self._part
+        self._part = recorder.part
+        self._part.tenants += 1
+        start = recorder.size
+        with mmap.mmap(old.descriptor, 0, access=mmap.ACCESS_READ) as file:
+            begun = [_begun(file, direction) for direction in (self._inbound, self._outbound)]
+        (first_in, rest_in), (first_out, rest_out) = begun
+        inbound, outbound = self._inbound, self._outbound
+        self._start = start
+        note = comment.continues(self._number, old.path.name)
+        self._open(note, _begin(inbound, first_in, rest_in), _begin(outbound, first_out, rest_out))
+        for direction, first, rest in ((inbound, first_in, rest_in), (outbound, first_out, rest_out)):
+            self._repeat(direction, first, rest)
+        old.leave()
+
+    def _repeat(self, direction: _Direction, first: bytes, rest: bytes) -> None:
+        recorder, framing, when = self._recorder, direction.framing, self._recorder.now()
+        other = self._outbound if direction is self._inbound else self._inbound
+        position = _begin(direction, first, rest)
+        if framing.first is not None:
+            framing.first = Stretch(position, position + len(first), recorder.size)
+        for data in (first, rest):
+            if data is rest:
+                framing.block = recorder.size
+            for start in range(0, len(data), LONGEST_PAYLOAD):
+                piece = data[start : start + LONGEST_PAYLOAD]
+                sequence, acknowledged = position + start + 1, other.position + 1
+                recorder.stage(pcapng.packet(direction.ends, when, sequence, acknowledged, PSH | ACK, piece))
+            position += len(data)
+
+
+def _begin(direction: _Direction, first: bytes, rest: bytes) -> int:
+    """The position at which a direction begins in a new file."""
+    return direction.position - len(first) - len(rest)
+
+
+def _begun(file: mmap.mmap, direction: _Direction) -> tuple[bytes, bytes]:
+    """The first PDU of a direction, and as much as there is of the one that is being sent."""
+    framing = direction.framing
+    if framing.is_lost or framing.first is None:
+        return b"", b""
+    rest = Stretch(framing.start, direction.position, framing.block)
+    return _read_back(file, direction.ends, framing.first), _read_back(file, direction.ends, rest)
+
+
+def _read_back(file: mmap.mmap, ends: Endpoints, stretch: Stretch) -> bytes:
+    """Bytes of one direction out of our own blocks."""
+    found, offset, position = bytearray(), stretch.block, stretch.start
+    address, ports = (8 if ends.is_ip6 else 12), ends.ports.to_bytes(4, "big")
+    ip_length = 40 if ends.is_ip6 else 20
+    wanted = ends.addresses + ports
+    while position < stretch.end and offset + 48 <= len(file):
+        length, captured, _ = _BLOCK.unpack_from(file, offset)
+        ip = offset + _HEAD_LENGTH
+        if file[ip + address : ip + address + len(wanted)] == wanted:
+            tcp = ip + ip_length
+            payload = tcp + (file[tcp + 12] >> 4) * 4
+            sequence = int.from_bytes(file[tcp + 4 : tcp + 8], "big")
+            skip = position + 1 - sequence & 0xFFFFFFFF
+            data = file[payload : ip + captured]
+            if skip < len(data):
+                found += data[skip : skip + stretch.end - position]
+                position = stretch.start + len(found)
+        offset += length
+    return bytes(found)
+
+
+def _address(end: tuple[str, int]) -> str:
+    return f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"
