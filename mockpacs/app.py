@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,8 @@ from mockpacs.archive import Archive
 from mockpacs.config import Options
 from mockpacs.errors import StartError
 from mockpacs.serving import Observer, Serving
-from mockpacs.traffic.exchange import Notice, Record
+from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.traffic.journal import Journal
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class MockPACS:
             options = Options(port=0, memory="storage" not in overrides)
         self.options = options.but(**overrides)
         self.summary = Summary()
+        self.journal = Journal()
+        """What happened lately, since the start; see `Journal`."""
         self._observers = [observe] if observe else []
         self._serving: Serving | None = None
         self._thread: _LoopThread | None = None
@@ -168,6 +171,7 @@ class MockPACS:
         if self._serving is not None:
             raise StartError("this MockPACS serves already")
         self.summary = Summary()
+        self.journal = Journal(values=_values if self.options.recordings_folder else None)
         return await Serving.open(self.options, self._observe, failed)
 
     async def _close(self) -> None:
@@ -184,6 +188,7 @@ class MockPACS:
             if record.service == "C-STORE":
                 self.summary.bytes += record.size
                 self.summary.instances += record.category in ("success", "warning")
+        self.journal.add(record)
         for observer in self._observers:
             try:
                 observer(record)
@@ -191,6 +196,13 @@ class MockPACS:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"an observer of mockpacs failed on {record}", "exception": error}
                 )
+
+
+def _values(exchange: Exchange, tag: int) -> Sequence[str] | None:
+    """The values of an attribute of a request, out of the recording."""
+    from mockpacs.traffic.selection import values_of
+
+    return values_of(exchange, tag) if exchange.place else None
 
 
 class _LoopThread:

@@ -14,6 +14,7 @@ import pytest
 
 from mockpacs.cli import main
 from mockpacs.config import load, schema
+from mockpacs.config.words import Flag
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -45,7 +46,7 @@ def commands() -> list[tuple[str, str]]:
         lines = (line.partition("#")[0].strip() for line in block.text.splitlines())
         found += [(block.place, line) for line in lines if line.startswith("mockpacs ")]
     for path in DOCUMENTS:
-        inline = re.findall(r"`(mockpacs (?:serve|archive)[^`|]*)`", path.read_text(encoding="utf-8"))
+        inline = re.findall(r"`(mockpacs (?:serve|archive|show|export)[^`|]*)`", path.read_text(encoding="utf-8"))
         found += [(path.name, command) for command in inline]
     return found
 
@@ -119,6 +120,7 @@ def test_every_option_named_in_a_document_exists() -> None:
     wrong = []
     flags = {"--config", "--help", "--version", "--level", "--json", "--check", "--from"}
     flags |= {option.flag for option in schema().values()}
+    flags |= {f"--no-{option.flag[2:]}" for option in schema().values() if isinstance(option.kind, Flag)}
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         wrong += [f"{path.name}: {key}" for key in re.findall(r"`([a-z_]+): [^`]+`", text) if key not in schema()]

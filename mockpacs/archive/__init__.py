@@ -2,18 +2,17 @@
 
 from mockpacs.archive.add import Added
 from mockpacs.archive.archive import Archive, Reindexed
-from mockpacs.archive.identifier import describe
 from mockpacs.archive.index import Level
 from mockpacs.archive.ingest import Stored
 from mockpacs.archive.instance import StoredInstance
 from mockpacs.archive.model import Model
 from mockpacs.archive.options import ArchiveOptions, Durability, OnDuplicate, Reaction
-from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.query import Match, QueryOptions
 from mockpacs.archive.repair import Recovery
 from mockpacs.archive.spool import Spool
 from mockpacs.archive.summary import Counts, Listed
 from mockpacs.archive.verify import Finding, FindingKind
+from mockpacs.wire.part10 import FileMeta
 
 __all__ = [
     "Added",
@@ -36,5 +35,4 @@ __all__ = [
     "Spool",
     "Stored",
     "StoredInstance",
-    "describe",
 ]

@@ -13,8 +13,8 @@ from typing import BinaryIO, Final
 
 from mockpacs.archive.header import SOP_CLASS_UID, SOP_INSTANCE_UID, read_data
 from mockpacs.archive.ingest import Stored, Writer
-from mockpacs.archive.part10 import PREFIX, FileMeta, Head, decode_head, guess_transfer_syntax
 from mockpacs.archive.spool import Spool
+from mockpacs.wire.part10 import PREFIX, FileMeta, Head, decode_head, guess_transfer_syntax
 
 _MEDIA_STORAGE_DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _START: Final = 1 << 16

@@ -20,11 +20,11 @@ from mockpacs.archive.instance import StoredInstance, stored_instance
 from mockpacs.archive.model import Model
 from mockpacs.archive.opening import INDEX_NAME, Opened, open_in_memory, open_on_disk
 from mockpacs.archive.options import ArchiveOptions
-from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.query import Match, QueryOptions
 from mockpacs.archive.spool import Spool
 from mockpacs.errors import ArchiveError, StorageError
 from mockpacs.wire.dataset import Encoding
+from mockpacs.wire.part10 import FileMeta
 
 _DEFAULT: Final = ArchiveOptions()
 

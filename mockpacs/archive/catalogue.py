@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from mockpacs.archive.database import Index
 from mockpacs.archive.header import Reading, read_data
-from mockpacs.archive.part10 import FileMeta, decode_head
 from mockpacs.archive.rows import Rows, StoredFile
 from mockpacs.archive.store import HEAD_LIMIT, Files
+from mockpacs.wire.part10 import FileMeta, decode_head
 
 Progress = Callable[[int, int], object]
 """Called with (done, total) now and then."""

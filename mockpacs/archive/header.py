@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mockpacs.archive.index import INDEXED, Level
-from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.spool import Spool
 from mockpacs.wire.dataset import INFLATED_AT_MOST, PIXEL_GROUP, UNDEFINED, Element, Encoding, Header, scan
+from mockpacs.wire.part10 import FileMeta
 from mockpacs.wire.text import values
 
 SPECIFIC_CHARACTER_SET: Final = 0x00080005

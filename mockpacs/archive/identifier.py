@@ -13,7 +13,7 @@ from mockpacs.archive.model import UNIQUE_KEY, Model
 from mockpacs.errors import IdentifierError
 from mockpacs.wire import text
 from mockpacs.wire.dataset import EXPLICIT_LITTLE, Element, Encoding, inside, items, scan
-from mockpacs.wire.dictionary import keyword_of, name_of, vr_of
+from mockpacs.wire.dictionary import name_of, vr_of
 from mockpacs.wire.status import CANNOT_UNDERSTAND
 
 DEEPEST_SEQUENCE: Final = 16
@@ -89,32 +89,6 @@ def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) ->
     if not relational:
         _check_hierarchy(keys, level, model)
     return Identifier(level, keys, frozenset(elements), character_set, _text(elements, TIMEZONE_OFFSET))
-
-
-def describe(data: bytes, encoding: Encoding, limit: int = 200) -> str:
-    """An identifier in one line for the log: ``STUDY PatientName=DOE* StudyDate=2020-``.
-
-    Only keys that have something to match. Never raises; at most ``limit`` characters, control characters made visible.
-    """
-    header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT)
-    encoding = EXPLICIT_LITTLE if encoding.deflated else encoding
-    words = [_text(header.elements, QUERY_RETRIEVE_LEVEL) or "(no level)"]
-    try:
-        keys = _keys(header.elements, encoding, _text(header.elements, SPECIFIC_CHARACTER_SET), ())
-    except IdentifierError as error:
-        return text.printable(f"{words[0]} ({error})", limit)
-    words += [_described(key) for key in keys if not key.is_universal]
-    if not header.complete:
-        words.append(f"({header.problem})")
-    return text.printable(" ".join(words), limit)
-
-
-def _described(key: Key) -> str:
-    if key.vr == "SQ":
-        inner = " ".join(_described(nested) for item in key.items for nested in item if not nested.is_universal)
-        return f"{name_of(key.tag)}[{inner}]"
-    joined = "\\".join(key.values)
-    return f"{keyword_of(key.tag) or name_of(key.tag)}={joined if len(joined) <= 64 else joined[:63] + '…'}"
 
 
 def _level(word: str, model: Model) -> Level:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mockpacs.archive.database import Index
-from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.store import Files
 from mockpacs.errors import StorageError
+from mockpacs.wire.part10 import FileMeta
 
 _SELECT: Final = (
     "SELECT sop_class_uid, sop_instance_uid, transfer_syntax_uid, source_aet, path, size, data_offset "

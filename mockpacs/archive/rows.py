@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mockpacs.archive.header import Reading
 from mockpacs.archive.index import INDEXED, Level, name_key
-from mockpacs.archive.part10 import FileMeta
+from mockpacs.wire.part10 import FileMeta
 
 _SERIES_REMEMBERED: Final = 4096
 

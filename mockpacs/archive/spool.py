@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from mockpacs.archive.part10 import FileMeta, encode_head
+from mockpacs.wire.part10 import FileMeta, encode_head
 
 _numbers: Final = itertools.count()
 _BUFFERS_PER_WRITE: Final = 1000  # IOV_MAX is 1024 wherever there is a writev

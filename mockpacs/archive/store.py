@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from mockpacs.archive.part10 import decode_head
 from mockpacs.wire.dataset import Encoding
+from mockpacs.wire.part10 import decode_head
 
 if TYPE_CHECKING:
     from mockpacs.archive.spool import Spool

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from mockpacs.archive.header import SOP_CLASS_UID, SOP_INSTANCE_UID, Reading
 from mockpacs.archive.options import ArchiveOptions, Reaction
-from mockpacs.archive.part10 import FileMeta
 from mockpacs.archive.rows import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
+from mockpacs.wire.part10 import FileMeta
 from mockpacs.wire.status import CANNOT_UNDERSTAND, DOES_NOT_MATCH, DOES_NOT_MATCH_WARNING, SUCCESS
 
 COMMENT_AT_MOST: Final = 64  # (0000,0902) is an LO

@@ -10,8 +10,11 @@ import typer
 
 from mockpacs import __version__
 from mockpacs.cli.archive import archive
+from mockpacs.cli.export import export
 from mockpacs.cli.parameters import TextCommand, as_typed, spread
 from mockpacs.cli.serve import serve
+from mockpacs.cli.show import show
+from mockpacs.cli.show_words import FilterCommand
 from mockpacs.errors import MockpacsError
 
 TROUBLE = 2  # exit status; 1 is for findings of a command that looks for some
@@ -58,6 +61,8 @@ def mockpacs(
 
 
 program.command(cls=TextCommand)(as_typed(serve))
+program.command(cls=FilterCommand)(show)
+program.command(cls=FilterCommand)(export)
 program.add_typer(archive)
 
 

@@ -13,9 +13,9 @@ from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
 from mockpacs.net.tls import reason
 from mockpacs.net.watch import Ran, Watch
-from mockpacs.services.access import user_of
 from mockpacs.services.negotiation import Refused, agreed_information, negotiate
 from mockpacs.traffic.exchange import Association, Notice
+from mockpacs.traffic.subject import user_of
 from mockpacs.wire import (
     Aborted,
     AssociateRefused,

@@ -217,7 +217,7 @@ class Dialogue:
             return
         elements: dict[int, Value] = {}
         if outcome.comment:
-            elements[Tag.ERROR_COMMENT] = outcome.comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii")
+            elements[Tag.ERROR_COMMENT] = _as_sent(outcome.comment)
         if outcome.offending:
             elements[Tag.OFFENDING_ELEMENT] = outcome.offending
         response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
@@ -242,8 +242,8 @@ class Dialogue:
     def _report(
         self, incoming: Incoming, final: Outcome | None, why_not: str = "the association ended before the answer"
     ) -> None:
-        subject = final.subject if final else incoming.command.affected_sop_instance or ""
-        if incoming.command.service == "C-STORE":
+        subject = final.subject if final else ""
+        if subject and incoming.command.service == "C-STORE":
             subject = f"{subject}  {size(incoming.size)}"
         self._environment.observe(
             Exchange(
@@ -251,8 +251,8 @@ class Dialogue:
                 number=incoming.number,
                 service=incoming.command.service,
                 status=final.status if final else None,
-                subject=subject,
-                comment=final.comment if final else why_not,
+                subject=subject or incoming.subject,
+                comment=_as_sent(final.comment) if final else why_not,
                 started=incoming.started,
                 seconds=time.perf_counter() - incoming.started_clock,
                 size=incoming.size,
@@ -272,6 +272,11 @@ class Dialogue:
     def _trouble(self, incoming: Incoming, error: Exception) -> None:
         text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"
         self._environment.observe(Notice(time.time(), "trouble", text, self._association))
+
+
+def _as_sent(comment: str) -> str:
+    """An Error Comment as the peer gets it."""
+    return comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii")
 
 
 def _nobody(incoming: Incoming) -> Outcome:

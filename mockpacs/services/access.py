@@ -11,9 +11,6 @@ from mockpacs.wire import UserIdentity
 
 IdentityRule = Literal["accept", "check", "require"]
 
-_NAMED = (1, 2)
-"""User identity types that carry a name: user name, user name and passcode (PS3.7 D.3.3.7.1)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -49,15 +46,6 @@ class Access:
         if identity is None:
             return self.identity != "require"
         return any(_is(credential, identity) for credential in self.credentials)
-
-
-def user_of(identity: UserIdentity | None) -> str:
-    """A name for the log: the user name of types 1 and 2, the kind of token of the others; never a secret."""
-    if identity is None:
-        return ""
-    if identity.kind in _NAMED:
-        return bytes(identity.primary).decode("utf-8", "replace")
-    return {3: "Kerberos ticket", 4: "SAML assertion", 5: "JSON web token"}.get(identity.kind, f"type {identity.kind}")
 
 
 def _is(credential: Credential, identity: UserIdentity) -> bool:

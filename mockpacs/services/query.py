@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mockpacs.archive import Archive, Model, QueryOptions, describe
+from mockpacs.archive import Archive, Model, QueryOptions
 from mockpacs.errors import IdentifierError, StorageError
 from mockpacs.services.request import Lane, Outcome, Request
+from mockpacs.traffic.identifier import describe_identifier
 from mockpacs.wire import Encoding
 from mockpacs.wire.status import CANCEL, DOES_NOT_MATCH, OUT_OF_RESOURCES, PENDING, PENDING_WITH_WARNING, SUCCESS
 
@@ -38,7 +39,7 @@ class QueryService:
             yield Outcome(DOES_NOT_MATCH, comment="No identifier came with the request")
             return
         encoding = Encoding.of(request.context.transfer_syntax)
-        subject = describe(request.data, encoding)
+        subject = describe_identifier(request.data, encoding)
         try:
             for outcome in self._matches(request, request.data, encoding):
                 if request.cancelled():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from mockpacs.archive import Archive, Spool, Stored
 from mockpacs.services.request import Lane, Outcome, Request
+from mockpacs.traffic.subject import shortened
 from mockpacs.wire.status import CANNOT_UNDERSTAND, SOP_CLASS_NOT_SUPPORTED
 
 BIT_PRESERVING = bytes((2, 0, 3, 0, 0, 0))
@@ -57,16 +58,15 @@ class StorageService:
 def _refusal(request: Request) -> Outcome | None:
     """What can be refused before the archive is asked."""
     command, context = request.command, request.context
-    subject = command.affected_sop_instance or ""
     if not isinstance(request.data, Spool):
-        return Outcome(CANNOT_UNDERSTAND, comment="No data set came with the request", subject=subject)
+        return Outcome(CANNOT_UNDERSTAND, comment="No data set came with the request")
     if command.affected_sop_class != context.abstract_syntax:
         comment = "Affected SOP Class is not the one of the presentation context"
-        return Outcome(SOP_CLASS_NOT_SUPPORTED, comment=comment, subject=subject)
+        return Outcome(SOP_CLASS_NOT_SUPPORTED, comment=comment)
     return None
 
 
 def _outcome(request: Request, stored: Stored) -> Outcome:
     instance = request.command.affected_sop_instance or ""
-    subject = f"{stored.modality or '?'} {instance if len(instance) <= 20 else instance[:17] + '...'}"
+    subject = f"{stored.modality or '?'} {shortened(instance)}"
     return Outcome(stored.status, comment=stored.comment, offending=tuple(stored.offending), subject=subject)

@@ -11,13 +11,14 @@ from typing import Final, NamedTuple
 
 from mockpacs.wire.text import printable
 
-_CONNECTION: Final = re.compile(r"connection (\d+) ")
-_CONTINUES: Final = re.compile(r"continues connection (\d+) of ")
-_MESSAGE: Final = re.compile(r"(\d+)\.(\d+) ([CN]-[A-Z-]+)(?: |$)")
+_NUMBER: Final = r"([0-9]{1,18})"  # a file may hold any text: no number of 5000 digits
+_CONNECTION: Final = re.compile(f"connection {_NUMBER} ")
+_CONTINUES: Final = re.compile(f"continues connection {_NUMBER} of ")
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
-_RULE: Final = re.compile(f" rule {_QUOTED}")
-_FAULT: Final = re.compile(f" fault {_QUOTED}")
-_UNSENT: Final = re.compile(r"unsent (\d+)$")
+_MESSAGE: Final = re.compile(
+    rf"{_NUMBER}\.{_NUMBER} ([CN]-[A-Z-]+)(?: [^\"]*?)??(?: rule {_QUOTED})?(?: fault {_QUOTED})?", re.DOTALL
+)
+_UNSENT: Final = re.compile(f"unsent {_NUMBER}")
 
 
 class Remark(NamedTuple):
@@ -56,7 +57,8 @@ def message(identity: str, name: str, titles: str, result: str = "", *, rule: st
 
 def titles(calling: str, called: str) -> str:
     """``CT1 > MOCKPACS``"""
-    return f"{printable(calling, 16)} > {printable(called, 16)}"
+    both = f"{printable(calling, 16)} > {printable(called, 16)}"
+    return both.replace('"', "'")  # who calls itself ``rule "x"`` decides nothing
 
 
 def unsent(size: int) -> str:
@@ -76,22 +78,16 @@ def connection_of(comments: Iterable[str]) -> tuple[int, bool] | None:
 
 def parse(comment: str) -> Remark | None:
     """What a comment says about a message, None when it is about none."""
-    found = _MESSAGE.match(comment)
+    found = _MESSAGE.fullmatch(comment)
     if found is None:
         return None
-    rule, fault = _RULE.search(comment), _FAULT.search(comment)
-    return Remark(
-        int(found[1]),
-        int(found[2]),
-        found[3],
-        _unquoted(rule[1]) if rule else "",
-        _unquoted(fault[1]) if fault else "",
-    )
+    rule, fault = found[4] or "", found[5] or ""
+    return Remark(int(found[1]), int(found[2]), found[3], _unquoted(rule), _unquoted(fault))
 
 
 def unsent_of(comments: Iterable[str]) -> int:
     """How many of the last bytes of this packet's sender did not leave."""
-    return sum(int(found[1]) for comment in comments if (found := _UNSENT.match(comment)))
+    return sum(int(found[1]) for comment in comments if (found := _UNSENT.fullmatch(comment)))
 
 
 def _quoted(text: str) -> str:
@@ -100,4 +96,4 @@ def _quoted(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text)
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

@@ -18,6 +18,7 @@ if sys.platform != "win32":
     import fcntl
 
 _RECORDING: Final = re.compile(r"\d{8}-\d{6}[a-z]*(?:-(\d+))?\.pcapng")
+_STAMP_LENGTH: Final = len("20260112-140500")
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -40,7 +41,13 @@ def recordings(folder: Path) -> list[Path]:
         found = [path for path in folder.iterdir() if _RECORDING.fullmatch(path.name)]
     except OSError:
         return []
-    return sorted(found, key=lambda path: (stem_of(path), part_of(path)))
+    return sorted(found, key=_age)
+
+
+def _age(path: Path) -> tuple[str, int, str, int]:
+    """Ascending from the oldest: the second, then the letters as `_stems` gives them, then the part."""
+    stem = stem_of(path)
+    return stem[:_STAMP_LENGTH], len(stem), stem, part_of(path)
 
 
 def part_of(path: Path) -> int:

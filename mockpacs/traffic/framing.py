@@ -47,7 +47,7 @@ class Framing:
         while self._next <= end and not self.is_lost:
             if not self._is_in_body:
                 self._see_header(data, position)
-            if self._next <= end:
+            if self._next <= end and not self.is_lost:
                 self._see_end(block)
         if not self._is_in_body and self.start < end and not self.is_lost:
             self._header += bytes(data[max(self.start - position, 0) :])

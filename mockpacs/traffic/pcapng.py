@@ -79,7 +79,7 @@ def section(application: str, system: str, comments: Sequence[str]) -> bytes:
     """The section header block and the only interface."""
     options = b"".join(
         (
-            *(_option(_COMMENT, comment.encode()) for comment in comments),
+            *(_option(_COMMENT, comment_bytes(comment)) for comment in comments),
             _option(_SYSTEM, system.encode()),
             _option(_APPLICATION, application.encode()),
             _END_OF_OPTIONS,
@@ -170,8 +170,11 @@ def syn(ends: Endpoints, when: int, sequence: int, acknowledged: int, flags: int
 
 
 def comment_bytes(text: str) -> bytes:
-    """A comment as it is stored."""
-    return text.encode("utf-8", "backslashreplace")[:_LONGEST_COMMENT]
+    """A comment as it is stored; one that is too long is cut between two characters."""
+    encoded = text.encode("utf-8", "backslashreplace")
+    if len(encoded) <= _LONGEST_COMMENT:
+        return encoded
+    return encoded[:_LONGEST_COMMENT].decode("utf-8", "ignore").encode()
 
 
 def _option(code: int, value: bytes) -> bytes:

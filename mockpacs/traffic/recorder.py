@@ -35,8 +35,9 @@ class Part:
     def leave(self) -> None:
         """One tenant less; the last one closes the file."""
         self.tenants -= 1
-        if not self.tenants:
+        if not self.tenants and self.descriptor >= 0:
             os.close(self.descriptor)
+            self.descriptor = -1  # its number may soon be that of another file
 
 
 class Recorder:
@@ -117,23 +118,35 @@ class Recorder:
     def close(self) -> None:
         """Write what is staged and close the file."""
         self.flush()
+        self._part_size = 0  # whoever is still there does not begin another part
         self.part.leave()
 
     def _begin_part(self, stem: str) -> None:
         self._number += 1
         try:
-            path, descriptor = folders.create(self._folder, self._started, self._number, stem)
+            head = self._section(stem)
+            path, descriptor = self._new_file(head, stem)
             if stem:
                 self.part.leave()
             self.part = Part(path, descriptor)
-            _write(descriptor, [self._section(stem)])
-            self.size = self._good = os.fstat(descriptor).st_size
+            self.size = self._good = len(head)
             if self._total_size:
                 folders.make_room(self._folder, self._total_size, path)
         except OSError as error:
             where = getattr(error, "filename", None) or self._folder
             text = f"the recording cannot be written: {error.strerror} ({where})"
             raise RecordingError(f"{text}; choose another folder with --recordings, or --no-record") from error
+
+    def _new_file(self, head: bytes, stem: str) -> tuple[Path, int]:
+        """A file that begins with ``head``, or none. Raises OSError."""
+        path, descriptor = folders.create(self._folder, self._started, self._number, stem)
+        try:
+            _write(descriptor, [head])
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        return path, descriptor
 
     def _section(self, stem: str) -> bytes:
         comments = [_WARNING, *self._facts]

@@ -10,12 +10,15 @@ from mockpacs.traffic import comment, pcapng
 from mockpacs.traffic.exchange import Place
 from mockpacs.traffic.framing import Framing, Stretch
 from mockpacs.traffic.pcapng import ACK, FIN, INBOUND, LONGEST_PAYLOAD, OUTBOUND, PSH, RST, SYN, Endpoints
+from mockpacs.traffic.secret import Secrets
 
 if TYPE_CHECKING:
     from mockpacs.traffic.recorder import Recorder
 
 _ACKNOWLEDGE_AFTER: Final = 8 << 20
 """Bytes of one direction after which a packet without payload acknowledges them, as TCP would have."""
+_MOST_REPEATED: Final = 32 << 20
+"""Bytes of a begun PDU that are repeated in a new file. The header of a PDU may claim 4 GiB, and nobody believed it."""
 _BLOCK: Final = Struct(">4xI12xI4xB")  # length, captured length, first byte of the IP header
 _HEAD_LENGTH: Final = 28
 
@@ -45,11 +48,15 @@ class Track:
         "_chunk",
         "_comments",
         "_inbound",
+        "_is_ending",
         "_number",
         "_outbound",
+        "_owed",
         "_part",
+        "_path",
         "_recorder",
         "_remarks",
+        "_secrets",
         "_start",
         "_when",
     )
@@ -65,11 +72,15 @@ class Track:
         self._when = 0
         self._at = 0  # where the staged chunk will be in the file
         self._base = 0  # its position in the stream
+        self._is_ending = False
+        self._owed: tuple[_Direction, _Direction] | None = None  # who has to acknowledge whose FIN
         self._comments: list[bytes] = []  # about the staged chunk
+        self._secrets = Secrets()
         self._remarks: list[bytes] = []  # about what is sent next
         recorder.turn_page()
         self._part = recorder.part
         self._part.tenants += 1
+        self._path = self._part.path  # the file with the staged chunk
         self._start = recorder.size
         self._open(comment.connection(number, _address(peer), security), 0, 0)
 
@@ -80,7 +91,10 @@ class Track:
         self._stage_chunk()
         self._turn_page()
         recorder, inbound = self._recorder, self._inbound
+        if inbound.framing.first is None:
+            data = self._secrets.hide(data)
         self._chunk, self._when, self._at, self._base = data, recorder.now(), recorder.size, inbound.position
+        self._path = self._part.path
         return recorder.failure is None
 
     def sending(self, data: bytes | memoryview) -> bool:
@@ -101,23 +115,26 @@ class Track:
         """One side ended the connection. ``unsent``: bytes recorded as sent that the system did not take."""
         self._stage_chunk()
         self._turn_page()
+        self._is_ending = True
         ending, other = (self._outbound, self._inbound) if by_us else (self._inbound, self._outbound)
         notes = [*self._remarks, *([comment.unsent(unsent).encode()] if unsent else ())]
         self._remarks = []
         self._stage_bare(ending, other, (RST if reset else FIN) | ACK, notes)
         if not reset:
             ending.position += 1  # FIN takes a sequence number
-            self._stage_bare(other, ending, ACK, [])
+            self._owed = other, ending
 
     def end(self) -> bool:
         """The connection is gone and all is said about it."""
         self._stage_chunk()
-        if self._remarks:  # said after the last packet
+        if self._remarks and not self._owed:  # said after the last packet
             self._turn_page()
-            self._stage_bare(self._outbound, self._inbound, ACK, self._remarks)
-            self._remarks = []
+            self._owed = self._outbound, self._inbound
+        self._acknowledge(self._remarks)
+        self._remarks = []
+        written = self._recorder.flush()
         self._part.leave()
-        return self._recorder.flush()
+        return written
 
     # what is said about it
 
@@ -130,17 +147,16 @@ class Track:
         self._remarks.append(pcapng.comment_bytes(text))
 
     def place_of(self, position: int) -> Place:
-        """The place of an exchange whose request begins at ``position`` of what was received, in the staged chunk or
+        """The place of an exchange whose request begins at ``position`` of what was received, in the last chunk or
         earlier; its end is not known yet.
         """
-        framing = self._inbound.framing
-        if position >= self._base and self._chunk:
-            offset = self._at
+        framing, part = self._inbound.framing, self._part.path
+        if position >= self._base:
+            part, offset = self._path, self._at
         elif position >= framing.start:
             offset = framing.block
         else:
             offset = self._start
-        part = self._part.path
         return Place(part, offset, 0, position + 1 & 0xFFFFFFFF, self._outbound.position + 1 & 0xFFFFFFFF)
 
     def ended(self, place: Place) -> Place:
@@ -194,10 +210,19 @@ class Track:
             pcapng.packet(direction.ends, when, direction.position + 1, other.position + 1, flags, b"", notes)
         )
 
+    def _acknowledge(self, notes: list[bytes]) -> None:
+        """The answer to a FIN. It waits for what is said about the end: one more packet would look like a repetition."""
+        if self._owed:
+            self._stage_bare(*self._owed, ACK, notes)
+            self._owed = None
+
     # going on in a new file
 
     def _turn_page(self) -> None:
-        self._recorder.turn_page()
+        if self._is_ending:  # FIN has a sequence number but no byte: what is left of a connection stays together
+            self._acknowledge([])
+        else:
+            self._recorder.turn_page()
         if self._part is not self._recorder.part:
             self._move()
 
@@ -215,15 +240,14 @@ class Track:
         (first_in, rest_in), (first_out, rest_out) = begun
         inbound, outbound = self._inbound, self._outbound
         self._start = start
-        note = comment.continues(self._number, old.path.name)
-        self._open(note, _begin(inbound, first_in, rest_in), _begin(outbound, first_out, rest_out))
-        for direction, first, rest in ((inbound, first_in, rest_in), (outbound, first_out, rest_out)):
-            self._repeat(direction, first, rest)
+        note, answered = comment.continues(self._number, old.path.name), _begin(outbound, first_out, rest_out)
+        self._open(note, _begin(inbound, first_in, rest_in), answered)
+        self._repeat(inbound, first_in, rest_in, answered)
+        self._repeat(outbound, first_out, rest_out, inbound.position)
         old.leave()
 
-    def _repeat(self, direction: _Direction, first: bytes, rest: bytes) -> None:
+    def _repeat(self, direction: _Direction, first: bytes, rest: bytes, acknowledged: int) -> None:
         recorder, framing, when = self._recorder, direction.framing, self._recorder.now()
-        other = self._outbound if direction is self._inbound else self._inbound
         position = _begin(direction, first, rest)
         if framing.first is not None:
             framing.first = Stretch(position, position + len(first), recorder.size)
@@ -232,8 +256,8 @@ class Track:
                 framing.block = recorder.size
             for start in range(0, len(data), LONGEST_PAYLOAD):
                 piece = data[start : start + LONGEST_PAYLOAD]
-                sequence, acknowledged = position + start + 1, other.position + 1
-                recorder.stage(pcapng.packet(direction.ends, when, sequence, acknowledged, PSH | ACK, piece))
+                sequence = position + start + 1
+                recorder.stage(pcapng.packet(direction.ends, when, sequence, acknowledged + 1, PSH | ACK, piece))
             position += len(data)
 
 
@@ -245,10 +269,10 @@ def _begin(direction: _Direction, first: bytes, rest: bytes) -> int:
 def _begun(file: mmap.mmap, direction: _Direction) -> tuple[bytes, bytes]:
     """The first PDU of a direction, and as much as there is of the one that is being sent."""
     framing = direction.framing
-    if framing.is_lost or framing.first is None:
-        return b"", b""
-    rest = Stretch(framing.start, direction.position, framing.block)
-    return _read_back(file, direction.ends, framing.first), _read_back(file, direction.ends, rest)
+    first = _read_back(file, direction.ends, framing.first) if framing.first else b""
+    if framing.is_lost or direction.position - framing.start > _MOST_REPEATED:
+        return first, b""
+    return first, _read_back(file, direction.ends, Stretch(framing.start, direction.position, framing.block))
 
 
 def _read_back(file: mmap.mmap, ends: Endpoints, stretch: Stretch) -> bytes:

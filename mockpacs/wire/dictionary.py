@@ -30,7 +30,7 @@ def name_of(tag: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _entry(tag: int) -> tuple[str, str]:
-    usual = _USUAL.get(tag)
+    usual = USUAL.get(tag)
     if usual:
         return usual
     from pydicom.datadict import dictionary_VR, keyword_for_tag
@@ -44,7 +44,7 @@ def _entry(tag: int) -> tuple[str, str]:
 @lru_cache(maxsize=4096)
 def tag_of(keyword: str) -> int | None:
     """The tag of a dictionary keyword, None when there is none."""
-    for tag, (_, known) in _USUAL.items():
+    for tag, (_, known) in USUAL.items():
         if known == keyword:
             return tag
     from pydicom.datadict import tag_for_keyword
@@ -53,7 +53,7 @@ def tag_of(keyword: str) -> int | None:
 
 
 # The attributes that queries and archives are made of, so that the dictionary is loaded for the others only.
-_USUAL: Final[dict[int, tuple[str, str]]] = {
+USUAL: Final[dict[int, tuple[str, str]]] = {
     int(tag, 16): (vr, keyword)
     for tag, vr, keyword in (
         line.split()

@@ -13,9 +13,9 @@ import pytest
 from mockpacs.archive import FileMeta
 from mockpacs.archive.header import Reading, read_data, read_spool
 from mockpacs.archive.index import INDEXED, Level
-from mockpacs.archive.part10 import decode_head
 from mockpacs.archive.spool import Spool
 from mockpacs.wire.dataset import EXPLICIT_LITTLE, encode_element
+from mockpacs.wire.part10 import decode_head
 from tests.archive.instances import CT, EXPLICIT, dataset
 from tests.archive.test_store import part10_files
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockpacs.archive.identifier import DEEPEST_SEQUENCE, MOST_VALUES, describe, parse
+from mockpacs.archive.identifier import DEEPEST_SEQUENCE, MOST_VALUES, parse
 from mockpacs.archive.index import Level
 from mockpacs.archive.model import Model
 from mockpacs.errors import IdentifierError
@@ -135,41 +135,16 @@ def test_a_private_key_knows_its_creator() -> None:
     assert key.creator == "ACME"
 
 
-@pytest.mark.parametrize(
-    ("data", "line"),
-    [
-        (identifier("STUDY", PatientName="DOE*", StudyDate="2020-", StudyTime=""),
-         "STUDY StudyDate=2020- PatientName=DOE*"),
-        (identifier("STUDY", PatientID="\x1b[31mred"), "STUDY PatientID=\\x1b[31mred"),
-        (identifier("SERIES", RequestAttributesSequence=[{"RequestedProcedureID": "R1", "AccessionNumber": ""}]),
-         "SERIES RequestAttributesSequence[RequestedProcedureID=R1]"),
-        (b"", "(no level)"),
-        (STUDY[:-2], "(no level) ((0008,0052) says 6 bytes, 4 are left)"),
-        (identifier("STUDY", RequestAttributesSequence=[{}, {}]),
-         "STUDY (RequestAttributesSequence has 2 items, a key has one)"),
-    ],
-)  # fmt: skip
-def test_the_log_shows_the_level_and_the_keys_that_match(data: bytes, line: str) -> None:
-    assert describe(data, EXPLICIT_LITTLE) == line
-
-
-def test_the_log_line_has_a_bounded_length() -> None:
-    data = identifier("STUDY", PatientID="X" * 60_000, AccessionNumber="Y" * 60_000, StudyInstanceUID=["1.2"] * 10_000)
-    assert len(describe(data, EXPLICIT_LITTLE)) <= 200
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(ENCODINGS))
 def test_no_bytes_make_it_raise_anything_else(data: bytes, encoding: Encoding) -> None:
-    describe(data, encoding)
     with suppress(IdentifierError):
         parse(data, encoding, Model.STUDY_ROOT, relational=False)
 
 
-def test_keys_beyond_all_reason_are_refused_and_described_without_reading_them() -> None:
+def test_keys_beyond_all_reason_are_refused_without_reading_them() -> None:
     level = encode_element(0x00080052, "CS", b"STUDY", EXPLICIT_LITTLE)
     flood = level + b"".join(encode_element(0x00110000 + n, "LO", b"", EXPLICIT_LITTLE) for n in range(1, 2002))
     with pytest.raises(IdentifierError, match="2002 keys, at most 2000 are read") as refused:
         parse(flood, EXPLICIT_LITTLE, Model.STUDY_ROOT, relational=False)
     assert refused.value.status == 0xA900
-    assert describe(flood, EXPLICIT_LITTLE) == "STUDY (2002 keys, at most 2000 are read)"

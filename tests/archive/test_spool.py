@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mockpacs.archive import FileMeta
-from mockpacs.archive.part10 import encode_head
 from mockpacs.archive.spool import Spool
+from mockpacs.wire.part10 import encode_head
 from tests.archive.instances import CT, EXPLICIT
 
 META = FileMeta(CT, "1.2.3", EXPLICIT, "SENDER")

@@ -9,9 +9,9 @@ import pydicom.data
 import pytest
 
 from mockpacs.archive import Archive, FileMeta
-from mockpacs.archive.part10 import decode_head, encode_head, guess_transfer_syntax
 from mockpacs.archive.store import place, safe_name
 from mockpacs.wire.dataset import DEFLATED, Encoding
+from mockpacs.wire.part10 import decode_head, encode_head, guess_transfer_syntax
 from tests.archive.instances import CT, EXPLICIT, instance, store, store_one
 
 WHEEL = Path(pydicom.data.__file__).parent / "test_files"

@@ -43,6 +43,8 @@ COMMANDS = [
     ["archive", "list"],
     ["archive", "verify"],
     ["archive", "reindex"],
+    ["show"],
+    ["export"],
 ]
 
 

@@ -211,7 +211,7 @@ def test_an_instance_beyond_the_limit_is_dropped_counted_and_refused(tmp_path: P
             assert refusal is not None
             assert refusal.status == 0xA700
             assert refusal.comment == "Data set of 2000 bytes, 1000 are allowed"
-            assert refusal.subject == "1.2.3.4.5"
+            assert incoming.subject == "? 1.2.3.4.5  2.0 kB"
             assert not isinstance(incoming.request({}).data, Spool), "the bytes must be gone"
 
     asyncio.run(scene())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockpacs.services.access import Access, Credential, user_of
+from mockpacs.services.access import Access, Credential
 from mockpacs.wire import UserIdentity
 
 NAME = Credential((1, 2), b"jane")
@@ -73,20 +73,3 @@ def test_credentials_do_not_show_their_secrets() -> None:
 
     assert "secret" not in shown
     assert "signature" not in shown
-
-
-@pytest.mark.parametrize(
-    ("offered", "name"),
-    [
-        (None, ""),
-        (identity(1, b"jane"), "jane"),
-        (identity(2, "jörg".encode(), b"secret"), "jörg"),
-        (identity(1, b"\xff"), "�"),
-        (identity(3, b"ticket"), "Kerberos ticket"),
-        (identity(4, b"<saml/>"), "SAML assertion"),
-        (identity(5, b"a.b.c"), "JSON web token"),
-        (identity(77, b"?"), "type 77"),
-    ],
-)
-def test_the_log_gets_a_name_and_never_a_secret(offered: UserIdentity | None, name: str) -> None:
-    assert user_of(offered) == name

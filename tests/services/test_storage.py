@@ -59,7 +59,7 @@ def test_a_request_without_a_data_set_cannot_be_understood(archive: Archive) -> 
     (outcome,) = StorageService(archive).answer(Request(command, AcceptedContext(1, CT, EXPLICIT)))
 
     assert outcome.status == 0xC000
-    assert outcome.subject == "1.2.3"
+    assert outcome.subject == ""
     assert archive.counts().instances == 0
 
 

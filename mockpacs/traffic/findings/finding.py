@@ -25,3 +25,5 @@ class Finding:
     """A sentence that says what was seen, with the values, not what should have been alone."""
     position: int = 0
     """Where, in bytes of what this side sent."""
+    check: str = ""
+    """The name of the check that found it: a row of `mockpacs.traffic.findings.check.CHECKS`."""

@@ -1,0 +1,209 @@
+"""From the messages of one association to its exchanges: the counterpart of `mockpacs.net.dialogue` for an observer.
+
+Of a data set only its beginning is held, and that until it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from mockpacs.traffic.exchange import Association, Exchange, Place
+from mockpacs.traffic.recording import words
+from mockpacs.traffic.recording.blocks import Blocks
+from mockpacs.traffic.recording.pairing import OTHER, Asked, Pairing
+from mockpacs.traffic.recording.remarks import Remarks
+from mockpacs.traffic.subject import HEAD, subject_of
+from mockpacs.wire import AcceptedContext, Role
+from mockpacs.wire.seen import CommandSeen, DataSeen
+from mockpacs.wire.status import PENDING, PENDING_WITH_WARNING
+
+IDENTIFIER_HEAD: Final = 1 << 20
+"""Bytes that are held of a data set that is small by nature: of anything but an instance."""
+
+OnRequest = Callable[[Exchange, bytes], None]
+"""Told of each request when its data set ended: the exchange without an answer yet, and how the data set begins."""
+PlaceOf = Callable[[int, int, int, int], Place]
+"""Makes a `Place` of an offset, an end, and the sequence numbers of requestor and acceptor."""
+
+_PENDING: Final = frozenset((PENDING, PENDING_WITH_WARNING))
+
+
+class Exchanges:
+    """The exchanges of one association; ``tell`` takes each when it is complete."""
+
+    def __init__(
+        self,
+        association: Association,
+        blocks: Mapping[Role, Blocks],
+        remarks: Remarks,
+        tell: Callable[[Exchange], None],
+        place_of: PlaceOf,
+        on_request: OnRequest | None,
+    ) -> None:
+        self.association = association
+        self.sides_swapped = False
+        """Whether it was the acceptor, as it seemed, who asked for the association."""
+        self._blocks = blocks
+        self._remarks = remarks
+        self._tell = tell
+        self._place_of = place_of
+        self._on_request = on_request
+        self._pairing = Pairing()
+        self._arriving: dict[Role, Asked | None] = {Role.REQUESTOR: None, Role.ACCEPTOR: None}
+        self._unnumbered: list[tuple[Asked, bytes]] = []  # complete, but nobody was told of them
+        self._completed = 0
+
+    def see_command(self, seen: CommandSeen, context: AcceptedContext, when: float) -> bool:
+        """A request, a response or a C-CANCEL-RQ. False for a response that answers nothing."""
+        sender, command = seen.sender, seen.command
+        self.interrupt(sender, when)
+        if not command.is_request:
+            return self._see_response(seen, when)
+        if command.service == "C-CANCEL":
+            return True  # no exchange of its own: what it did is seen in the answers
+        blocks = self._blocks[sender]
+        asked = self._pairing.ask(sender, context, command, when)
+        asked.offset = blocks.offset(seen.start)
+        asked.end = blocks.end_of_block
+        asked.asked_at = blocks.sequence(seen.start)
+        other = self._blocks[OTHER[sender]]
+        asked.heard_from = other.pdu_end
+        asked.is_heard_whole = other.pdu_end == other.end and not self._pairing.is_shared(asked)
+        if command.has_dataset:
+            self._arriving[sender] = asked
+            asked.is_arriving = True
+        else:
+            self._complete(asked)
+        if too_many := self._pairing.oldest_too_many():
+            self._finish(too_many, when, words.GIVEN_UP)
+        return True
+
+    def see_data(self, seen: DataSeen, when: float) -> None:
+        """A fragment of the data set of a request or a response."""
+        sender, _, _, data, is_last = seen
+        asked = self._arriving[sender]
+        if asked is None:
+            return  # of a message that belongs to nothing
+        asked.end = max(asked.end, self._blocks[sender].end_of_block)
+        if is_last:
+            self._arriving[sender] = None
+        if asked.sender is not sender:  # a response
+            if is_last:
+                asked.is_answering = False
+                self._finish_if_over(asked, when)
+            return
+        asked.size += len(data)
+        wanted = (HEAD if asked.command.service == "C-STORE" else IDENTIFIER_HEAD) - len(asked.head)
+        if wanted > 0 and data:
+            part = bytes(data[:wanted])
+            asked.head = asked.head + part if asked.head else part
+        if is_last:
+            asked.is_whole, asked.is_arriving = True, False
+            self._complete(asked)
+            self._finish_if_over(asked, when)
+
+    def interrupt(self, sender: Role, when: float) -> None:
+        """No more comes of the data set this sender was at, whole or not."""
+        asked, self._arriving[sender] = self._arriving[sender], None
+        if asked is None:
+            return
+        if asked.sender is sender:
+            asked.is_arriving = False
+            self._complete(asked)
+        else:
+            asked.is_answering = False
+        self._finish_if_over(asked, when)
+
+    def learn_numbers(self) -> None:
+        """All that a packet brought was seen, and its comments were read."""
+        if self._remarks.learn(self._completed) and self._on_request is not None:
+            self._tell_requests(self._on_request)
+
+    def end(self, when: float) -> None:
+        """The association is over: what is open will not be answered."""
+        for asked in self._pairing:
+            self._finish(asked, when, words.ENDED if asked.is_whole else words.ENDED_WITHIN)
+
+    def _see_response(self, seen: CommandSeen, when: float) -> bool:
+        sender, context_id, command = seen.sender, seen.context_id, seen.command
+        asked = self._pairing.answered_by(sender, context_id, command)
+        if asked is None:
+            return False
+        blocks = self._blocks[sender]
+        if not asked.is_heard_whole:
+            asked.is_heard_whole = True
+            asked.heard_from = seen.start
+        status = command.status
+        if status is not None:
+            asked.answers.add(status, when - asked.started)
+        asked.end = max(asked.end, blocks.end_of_block)
+        if command.has_dataset:
+            self._arriving[sender] = asked
+            asked.is_answering = True
+        if status not in _PENDING:
+            asked.final = command
+            self._finish_if_over(asked, when)
+        return True
+
+    def _complete(self, asked: Asked) -> None:
+        """All of a request is known: say what it is about, let the beginning of its data set go."""
+        asked.subject = subject_of(asked.command, asked.context, asked.head, asked.size)
+        self._completed = asked.number
+        if self._on_request is not None:
+            self._unnumbered.append((asked, asked.head))
+            if self._remarks.is_numbered:
+                self._tell_requests(self._on_request)
+        asked.head = b""
+
+    def _tell_requests(self, on_request: OnRequest) -> None:
+        requests, self._unnumbered = self._unnumbered, []
+        for asked, head in requests:
+            on_request(self._exchange(asked, self._remarks.number(asked.number), 0.0, ""), head)
+
+    def _finish_if_over(self, asked: Asked, when: float) -> None:
+        if asked.final is not None and not (asked.is_arriving or asked.is_answering):
+            self._finish(asked, when, "")
+
+    def _finish(self, asked: Asked, when: float, why_not: str) -> None:
+        if asked.is_arriving:
+            self._complete(asked)
+        if asked.is_arriving or asked.is_answering:
+            self._arriving[asked.sender if asked.is_arriving else OTHER[asked.sender]] = None
+        final = asked.final
+        if final is not None:
+            why_not = words.WITHOUT_STATUS if final.status is None else ""
+        comment = (final.error_comment if final else "") or why_not
+        if self._unnumbered and self._on_request is not None:
+            self._tell_requests(self._on_request)
+        self._pairing.drop(asked)
+        number = self._remarks.number(asked.number)
+        decided = self._remarks.decided(number)
+        self._tell(self._exchange(asked, number, when - asked.started, comment, *decided))
+
+    def _exchange(
+        self, asked: Asked, number: int, seconds: float, comment: str, rule: str = "", fault: str = ""
+    ) -> Exchange:
+        return Exchange(
+            self.association,
+            number,
+            asked.command.service,
+            asked.final.status if asked.final else None,
+            asked.subject,
+            comment,
+            asked.started,
+            seconds,
+            asked.size,
+            asked.answers.all(),
+            asked.command,
+            asked.context,
+            rule,
+            fault,
+            self._place(asked),
+        )
+
+    def _place(self, asked: Asked) -> Place:
+        heard_at = self._blocks[OTHER[asked.sender]].sequence(asked.heard_from)
+        if (asked.sender is Role.REQUESTOR) is not self.sides_swapped:
+            return self._place_of(asked.offset, asked.end, asked.asked_at, heard_at)
+        return self._place_of(asked.offset, asked.end, heard_at, asked.asked_at)
