@@ -62,7 +62,7 @@ def export(
 
 
 def _print_exchanges(where: Asked, wanted: Filter, *, bulk: bool) -> None:
-    from mockpacs.cli.show_records import there
+    from mockpacs.cli.show_records import complain, there
     from mockpacs.cli.show_source import opened
     from mockpacs.traffic.dump.detail import Wanted
     from mockpacs.traffic.dump.detail_json import exchange_json
@@ -75,6 +75,8 @@ def _print_exchanges(where: Asked, wanted: Filter, *, bulk: bool) -> None:
                 _, messages, pdus = read_exchange(record)
                 found = exchange_json(record, messages, pdus, Wanted(datasets=True), bulk=bulk)
                 sys.stdout.write(json_text.dumps(found) + "\n")
+        for problem in source.recording.problems:
+            complain(problem)
     sys.stdout.flush()
 
 

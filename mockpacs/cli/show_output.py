@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Final, Literal
+from typing import Final
 
 import typer
 
 from mockpacs.errors import ConfigurationError
 from mockpacs.traffic.dump.line import Line, Tone
 
-When = Literal["auto", "always", "never"]
 CHOICES: Final = ("auto", "always", "never")
 
 _STYLES: Final[dict[Tone, dict[str, bool | str]]] = {

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from mockpacs.cli.show_records import POLL_SECONDS, there
+from mockpacs.cli.show_records import POLL_SECONDS, complain, there
 from mockpacs.cli.show_source import Opened, opened
 from mockpacs.cli.show_words import Asked
-from mockpacs.errors import ConfigurationError
+from mockpacs.errors import ConfigurationError, RecordingError
 from mockpacs.traffic.capture.event import Event
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.filter import Filter
@@ -31,23 +31,29 @@ def copy(where: Asked, wanted: Filter, *, follow: bool) -> None:
             if follow:
                 _follow(source, wanted, out)
             else:
-                _copy(source, wanted, out)
+                _copy(where, source, wanted, out)
         out.flush()
 
 
-def _copy(source: Opened, wanted: Filter, out: BinaryIO) -> None:
+def _copy(where: Asked, source: Opened, wanted: Filter, out: BinaryIO) -> None:
     recording = source.recording
     numbers: set[int | None] | None = None
     if wanted.text:
         numbers = {None} | {record.association.number for record in there(source, wanted) if record.association}
     reader = RawReader(recording.parts[0])
+    is_empty = True
     for path in recording.parts:
         if path != recording.parts[0]:
             reader.turn_to(path)
         for number, data in reader.more():
+            is_empty = False
             if numbers is None or number in numbers:
                 out.write(data)
     reader.close()
+    if is_empty:
+        raise RecordingError("; ".join([f"{where.name} is empty", *reader.problems]))
+    for problem in reader.problems:
+        complain(problem)
 
 
 def _follow(source: Opened, wanted: Filter, out: BinaryIO) -> None:

@@ -57,7 +57,10 @@ def opened(where: Asked, *, follow: bool = False) -> Iterator[Opened]:
                 begun.wait(_HEAD_SECONDS)
             else:
                 _pump(file, begun, ended)
-            yield Opened(Recording.open(path), ended)
+            try:
+                yield Opened(Recording.open(path), ended)
+            except RecordingError as error:  # nobody knows the temporary file
+                raise RecordingError(str(error).replace(str(path), where.name)) from error
 
 
 def _pump(file: IO[bytes], begun: threading.Event, ended: threading.Event) -> None:

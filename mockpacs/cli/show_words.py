@@ -76,6 +76,7 @@ def asked(words: Sequence[str] | None, storage: str | None, config: str | None) 
     if given and _names_a_recording(given[0]):
         if given[0] == STANDARD_INPUT:
             return Asked(None, given[1:])
+        _refuse_several(given[1:])
         return Asked(_found(Path(given[0]), storage, config), given[1:])
     folder = _folder(storage, config)
     return Asked(_newest(folder, f"there are no recordings in {folder}"), given)
@@ -85,13 +86,25 @@ def whole_number(text: str | None, flag: str) -> int | None:
     """The number an option was given; None without it."""
     if text is None:
         return None
+    text = text.replace(_MINUS, "-", 1)
     if not text.isascii() or not text.isdigit():
         raise ConfigurationError(f'{flag}: "{text}" is not a whole number')
     return int(text)
 
 
 def _names_a_recording(word: str) -> bool:
-    return word == STANDARD_INPUT or word.lower().endswith(SUFFIXES) or (":" not in word and Path(word).exists())
+    if word == STANDARD_INPUT or word.lower().endswith(SUFFIXES):
+        return True
+    return bool(word) and ":" not in word and (os.sep in word or Path(word).exists())
+
+
+def _refuse_several(words: Sequence[str]) -> None:
+    """A pattern of the shell gives many files; the parts of one recording are found by themselves."""
+    for word in words:
+        if ":" not in word and word.lower().endswith(SUFFIXES):
+            raise ConfigurationError(
+                f"{word} is a second recording; name one, or a folder of which the newest is meant"
+            )
 
 
 def _found(path: Path, storage: str | None, config: str | None) -> Path:

@@ -157,7 +157,7 @@ class Options:
         "Folder of the recordings; without it recordings/ in the storage folder, and nothing is recorded with memory.",
     )
     recording_size: int = _key(
-        _RECORDING, Size(0, 2**50), 2**30, "Size at which a recording goes on in another file; 0 is never."
+        _RECORDING, Size(65_536, 2**50), 2**30, "Size at which a recording goes on in another file; 0 is never."
     )
     recordings_total: int = _key(
         _RECORDING,

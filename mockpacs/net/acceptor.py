@@ -83,6 +83,7 @@ class Acceptor:
     def stop(self) -> None:
         """The server stops: A-ABORT to whoever is associated, then close."""
         if self._upper.is_associated:
+            self._notice("aborted", "aborted by us: the server stops")
             self._upper.abort()
             self.flush()
         self.link.close()

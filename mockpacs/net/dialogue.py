@@ -15,7 +15,6 @@ from mockpacs.net.link import Link
 from mockpacs.services.request import Lane, Outcome
 from mockpacs.traffic.comment import message, titles
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Place
-from mockpacs.traffic.render import size
 from mockpacs.wire import AcceptedContext, Command, Tag, Value, encode_command, encode_response, response_to
 from mockpacs.wire.status import (
     CANCEL,
@@ -242,16 +241,13 @@ class Dialogue:
     def _report(
         self, incoming: Incoming, final: Outcome | None, why_not: str = "the association ended before the answer"
     ) -> None:
-        subject = final.subject if final else ""
-        if subject and incoming.command.service == "C-STORE":
-            subject = f"{subject}  {size(incoming.size)}"
         self._environment.observe(
             Exchange(
                 association=self._association,
                 number=incoming.number,
                 service=incoming.command.service,
                 status=final.status if final else None,
-                subject=subject or incoming.subject,
+                subject=incoming.subject,
                 comment=_as_sent(final.comment) if final else why_not,
                 started=incoming.started,
                 seconds=time.perf_counter() - incoming.started_clock,
@@ -266,6 +262,7 @@ class Dialogue:
     def _place(self, incoming: Incoming) -> Place | None:
         if self._track is None or incoming.place is None:
             return None
+        self._track.settle()  # when the association ended in what is being looked at, that is not in the file yet
         # what the peer does not take yet is recorded when it leaves: then the end is not known
         return self._track.ended(incoming.place) if self._link.stalled_since is None else incoming.place
 
@@ -276,7 +273,7 @@ class Dialogue:
 
 def _as_sent(comment: str) -> str:
     """An Error Comment as the peer gets it."""
-    return comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii")
+    return comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii").strip(" ")
 
 
 def _nobody(incoming: Incoming) -> Outcome:

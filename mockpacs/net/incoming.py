@@ -12,7 +12,7 @@ from mockpacs.net.environment import Environment
 from mockpacs.services.request import Outcome, Request
 from mockpacs.traffic.answers import Answers
 from mockpacs.traffic.exchange import Place
-from mockpacs.traffic.subject import subject_of
+from mockpacs.traffic.subject import head_size, subject_of
 from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
@@ -20,9 +20,6 @@ _SPILL_FROM: Final = 1 << 20
 """Bytes of one data set held in memory before they go to its temporary file."""
 _HOLD_AT_MOST: Final = 4 << 20
 """Bytes held while the disk is behind; beyond that the peer is made to wait."""
-
-_HEAD: Final = 2048
-"""Bytes of a data set kept to say what it was about: its modality, its keys."""
 
 _TOO_LONG_FOR_A_UID: Final = 65
 """Characters kept of a SOP Instance UID: enough to see that it is none, not the megabyte a command set may have."""
@@ -34,6 +31,7 @@ class Incoming:
     __slots__ = (
         "_environment",
         "_head",
+        "_head_size",
         "_held",
         "_is_unwanted",
         "_limit",
@@ -64,11 +62,12 @@ class Incoming:
         self.started = time.time()
         self.started_clock = time.perf_counter()
         self._environment = environment
-        self._head = b""
+        self._head = bytearray()
         self._held: list[bytes] = []
         self._spool: Spool | None = None
         self._spilling: asyncio.Task[None] | None = None
         self._is_unwanted = False
+        self._head_size = head_size(command)
         self._limit = environment.limits.max_identifier_size
         if command.service == "C-STORE":
             self._limit = environment.limits.max_instance_size
@@ -82,8 +81,8 @@ class Incoming:
 
     def append(self, fragment: memoryview | bytes) -> None:
         """Take the next bytes of the data set; they are copied. Beyond the limit they are counted and dropped."""
-        if not self.size:
-            self._head = bytes(fragment[:_HEAD])
+        if (wanted := self._head_size - len(self._head)) > 0:
+            self._head += fragment[:wanted]
         self.size += len(fragment)
         if self._is_unwanted:
             return
@@ -123,7 +122,7 @@ class Incoming:
     @property
     def subject(self) -> str:
         """What it is about, as far as it says so itself."""
-        return subject_of(self.command, self.context, self._head, self.size)
+        return subject_of(self.command, self.context, bytes(self._head), self.size)
 
     def request(self, agreed: dict[str, bytes]) -> Request:
         """The complete request for a service."""

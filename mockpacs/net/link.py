@@ -232,15 +232,17 @@ class Link:
         self.pause()
         unsent = self._outbox.close()
         self._is_closing = self._is_closed = True
-        if self.track is not None:
-            self._record_end(self.track, error, unsent)
-        if self._is_heard and error is None:
-            self._say_goodbye()
-        self._socket.close()
         self._outbox.release_producers()
-        self._receiver.closed(error)
-        if self.track is not None:
-            self.track.end()
+        try:
+            self._receiver.closed(error)  # first: what is said about the end is recorded with it
+        finally:
+            if self.track is not None:
+                self._record_end(self.track, error, unsent)
+            if self._is_heard and error is None:
+                self._say_goodbye()
+            self._socket.close()
+            if self.track is not None:
+                self.track.end()
 
     def _record_end(self, track: Track, error: Exception | None, unsent: int) -> None:
         if self._is_reset:

@@ -17,6 +17,7 @@ from mockpacs.net.acceptor import Acceptor
 from mockpacs.net.environment import Environment
 from mockpacs.net.link import RECEIVE_BUFFER_SIZE
 from mockpacs.traffic.exchange import Notice
+from mockpacs.traffic.recording.words import MADE_ROOM
 
 _BACKLOG: Final = 1024
 _ACCEPT_AT_ONCE: Final = 64
@@ -115,7 +116,7 @@ class Listener:
         if self._waiting:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
-            oldest.drop("made room for newer connections: it had not asked for an association")
+            oldest.drop(MADE_ROOM)
 
     async def _all_gone(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -49,13 +49,16 @@ def export_objects(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RecordingError(f"{folder}: cannot be made: {error.strerror}") from error
+        why = "is no folder" if folder.exists() else f"cannot be made: {error.strerror}"
+        raise RecordingError(f"{folder} {why}; instances are written into a folder") from error
     connections: dict[int, _Connection] = {}
     try:
         for event in events:
             number = event.flow.number
             connection = connections.get(number)
             if connection is None:
+                if not isinstance(event, Chunk | Missing):
+                    continue  # opened and closed: of a port scan there are very many
                 connection = connections[number] = _Connection(event.flow, folder, is_wanted)
             yield from connection.take(event)
             if connection.is_over:

@@ -36,6 +36,11 @@ class RawReader:
         self._parser: Parser | None = None
         self._written = 0
 
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read so far, a sentence each."""
+        return self._problems.sentences()
+
     def turn_to(self, path: Path) -> None:
         """Go on in the next part."""
         self.close()

@@ -69,6 +69,7 @@ class Recorder:
         self._wall = time.time_ns() - time.perf_counter_ns()
         self._pieces: list[bytes | memoryview] = []
         self._number = 0
+        self._is_empty = True
         self.failure: RecordingError | None = None
         self.size = 0
         """Bytes of the current file, what is staged included: where the next block will begin."""
@@ -87,6 +88,7 @@ class Recorder:
 
     def track(self, number: int, peer: tuple[str, int], local: tuple[str, int], *, security: str = "") -> Track:
         """Begin to record a connection that ``peer`` opened."""
+        self._is_empty = False
         return Track(self, number, peer, local, security)
 
     def stage(self, pieces: Sequence[bytes | memoryview]) -> None:
@@ -116,9 +118,12 @@ class Recorder:
                 self._fail(error)
 
     def close(self) -> None:
-        """Write what is staged and close the file."""
+        """Write what is staged and close the file. Without any connection nothing is left of it."""
         self.flush()
         self._part_size = 0  # whoever is still there does not begin another part
+        if self._is_empty:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
         self.part.leave()
 
     def _begin_part(self, stem: str) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.wire.text import printable
+
+LONGEST_NOTICE: Final = 400
+"""Characters of a notice in a line: in a file from elsewhere its text may be anything."""
 
 
 def line(record: Record) -> str:
@@ -15,9 +19,13 @@ def line(record: Record) -> str:
             return _exchange_line(record)
         case Notice():
             one = record.association
-            number = f"{one.number:<4} " if one else "     "
-            who = f"{printable(one.calling or one.address, 24):<21}" if one else ""
-            return f"{clock(record.when)}  {number}{who}{printable(record.text)}".rstrip()
+            number, who = (str(one.number), printable(one.calling or one.address, 24)) if one else ("", "")
+            return columns(
+                (0, clock(record.when)),
+                (14, number),
+                (19, who),
+                (40 if one else 19, printable(record.text, LONGEST_NOTICE)),
+            )
 
 
 def as_json(record: Record) -> dict[str, object]:
@@ -41,9 +49,36 @@ def as_json(record: Record) -> dict[str, object]:
                 "milliseconds": round(record.seconds * 1000, 3),
                 "bytes": record.size,
                 "responses": record.responses,
+                **_known(record),
             }
         case Notice():
             return {"event": record.kind, "time": iso_time(record.when), **about, "text": record.text}
+
+
+def told(exchange: Exchange) -> str:
+    """What an exchange was about, and what is to be said of it: comment, rule and fault."""
+    subject = printable(exchange.subject, 120)
+    if exchange.service == "C-FIND" and exchange.status is not None:
+        subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
+    parts = [subject, printable(exchange.comment, 100)]
+    if exchange.rule:
+        parts.append(f'rule "{printable(exchange.rule, 60)}"')
+    if exchange.fault:
+        parts.append(f'fault "{printable(exchange.fault, 80)}"')
+    return "  ".join(filter(None, parts))
+
+
+def columns(*cells: tuple[int, str]) -> str:
+    """Texts, each where its column begins, or a blank behind the one before when that is too long; empty ones are none.
+
+    So one long text moves those behind it no further than it must.
+    """
+    line = ""
+    for start, text in cells:
+        if text:
+            line = f"{line} " if line else ""
+            line += " " * (start - _width(line)) + text
+    return line
 
 
 def size(count: int) -> str:
@@ -70,23 +105,58 @@ def duration(seconds: float) -> str:
 
 
 def clock(when: float) -> str:
-    """Local time of day with milliseconds."""
-    return time.strftime("%H:%M:%S", time.localtime(when)) + f".{int(when * 1000) % 1000:03d}"
+    """Local time of day with milliseconds; dashes for a moment that no calendar has."""
+    local = _local(when)
+    return f"{time.strftime('%H:%M:%S', local)}.{int(when * 1000) % 1000:03d}" if local else "--:--:--.---"
 
 
 def iso_time(when: float) -> str:
-    """Local time with offset, ISO 8601, milliseconds."""
-    local = time.localtime(when)
+    """Local time with offset, ISO 8601, milliseconds; ``@`` and seconds since 1970 where no calendar has the moment."""
+    local = _local(when)
+    if local is None:
+        return f"@{when:.0f}"
     zone = time.strftime("%z", local)
     return time.strftime("%Y-%m-%dT%H:%M:%S", local) + f".{int(when * 1000) % 1000:03d}{zone[:3]}:{zone[3:]}"
 
 
+def _local(when: float) -> time.struct_time | None:
+    """Local time in the years 1 to 9999: a damaged file may have any number for a time."""
+    try:
+        local = time.localtime(when)
+    except (OverflowError, OSError, ValueError):
+        return None
+    return local if 0 < local.tm_year < 10_000 else None
+
+
 def _exchange_line(exchange: Exchange) -> str:
-    calling = printable(exchange.association.calling, 16)
-    subject = printable(exchange.subject, 120)
-    if exchange.service == "C-FIND" and exchange.status is not None:
-        subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
-    if exchange.comment:
-        subject = f"{subject}  {printable(exchange.comment, 64)}".lstrip()
-    head = f"{clock(exchange.started)}  {exchange.id:<4} {exchange.service:<8} {calling:<11} {exchange.status_name:<9} "
-    return f"{head}{subject:<39} {duration(exchange.seconds):>7}"
+    took = f" {duration(exchange.seconds)}"
+    return columns(
+        (0, clock(exchange.started)),
+        (14, exchange.id),
+        (19, exchange.service),
+        (28, printable(exchange.association.calling, 16)),
+        (40, exchange.status_name),
+        (50, told(exchange)),
+        (97 - len(took), took),
+    )
+
+
+def _known(exchange: Exchange) -> dict[str, object]:
+    """What not every exchange has."""
+    found = {
+        "message_id": exchange.command and exchange.command.message_id,
+        "sop_class": exchange.sop_class or None,
+        "sop_instance": exchange.sop_instance or None,
+        "rule": exchange.rule or None,
+        "fault": exchange.fault or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _width(text: str) -> int:
+    """Places on a terminal: ideographs take two, marks on the letter before none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(0 if category(mark)[0] == "M" else 1 + (east_asian_width(mark) in "WF") for mark in text)

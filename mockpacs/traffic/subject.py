@@ -15,6 +15,8 @@ from mockpacs.wire.text import values
 
 HEAD: Final = 64 * 1024
 """Bytes of the data set of a C-STORE that are enough to say what it is."""
+IDENTIFIER_HEAD: Final = 1 << 20
+"""Bytes that are looked at of a data set that is small by nature: of anything but an instance."""
 
 _MODALITY: Final = 0x00080060
 _WANTED: Final = frozenset((_MODALITY,))
@@ -25,7 +27,7 @@ _WITH_IDENTIFIER: Final = frozenset(("C-FIND", "C-GET", "C-MOVE"))
 
 
 def subject_of(command: Command, context: AcceptedContext, head: bytes, count: int) -> str:
-    """The subject of an exchange; ``head``: how its data set begins, `HEAD` bytes or all; ``count``: all its bytes."""
+    """The subject of an exchange; ``head``: how its data set begins, see `head_size`; ``count``: all its bytes."""
     service = command.service
     if service == "C-STORE":
         return store_subject(modality_of(head, context), command.affected_sop_instance or "", count)
@@ -34,6 +36,11 @@ def subject_of(command: Command, context: AcceptedContext, head: bytes, count: i
         target = command.move_destination
         return f"{asked} > {target}".lstrip() if target else asked
     return _normalized(command)
+
+
+def head_size(command: Command) -> int:
+    """How many bytes of the data set of a request are needed to say what it is about."""
+    return HEAD if command.service == "C-STORE" else IDENTIFIER_HEAD
 
 
 def store_subject(modality: str, instance: str, count: int) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mmap
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from mockpacs.traffic import comment, pcapng
+from mockpacs.traffic.direction import Direction
 from mockpacs.traffic.exchange import Place
-from mockpacs.traffic.framing import Framing, Stretch
+from mockpacs.traffic.framing import Stretch
 from mockpacs.traffic.pcapng import ACK, FIN, INBOUND, LONGEST_PAYLOAD, OUTBOUND, PSH, RST, SYN, Endpoints
 from mockpacs.traffic.secret import Secrets
 
@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 
 _ACKNOWLEDGE_AFTER: Final = 8 << 20
 """Bytes of one direction after which a packet without payload acknowledges them, as TCP would have."""
-_MOST_REPEATED: Final = 32 << 20
-"""Bytes of a begun PDU that are repeated in a new file. The header of a PDU may claim 4 GiB, and nobody believed it."""
-_BLOCK: Final = Struct(">4xI12xI4xB")  # length, captured length, first byte of the IP header
-_HEAD_LENGTH: Final = 28
-
-
-class _Direction:
-    """What one side sends."""
-
-    __slots__ = ("ends", "framing", "position", "unacknowledged")
-
-    def __init__(self, ends: Endpoints) -> None:
-        self.ends = ends
-        self.position = 0  # bytes recorded; the sequence number is one more: SYN takes 0
-        self.unacknowledged = 0
-        self.framing = Framing()
 
 
 class Track:
@@ -43,6 +27,7 @@ class Track:
     """
 
     __slots__ = (
+        "_answered",
         "_at",
         "_base",
         "_chunk",
@@ -66,14 +51,15 @@ class Track:
     ) -> None:
         self._recorder = recorder
         self._number = number
-        self._inbound = _Direction(Endpoints.between(peer, local, INBOUND))
-        self._outbound = _Direction(Endpoints.between(local, peer, OUTBOUND))
+        self._inbound = Direction(Endpoints.between(peer, local, INBOUND))
+        self._outbound = Direction(Endpoints.between(local, peer, OUTBOUND))
         self._chunk: bytes | memoryview = b""
         self._when = 0
         self._at = 0  # where the staged chunk will be in the file
         self._base = 0  # its position in the stream
+        self._answered = 0  # bytes sent before it came
         self._is_ending = False
-        self._owed: tuple[_Direction, _Direction] | None = None  # who has to acknowledge whose FIN
+        self._owed: tuple[Direction, Direction] | None = None  # who has to acknowledge whose FIN
         self._comments: list[bytes] = []  # about the staged chunk
         self._secrets = Secrets()
         self._remarks: list[bytes] = []  # about what is sent next
@@ -94,7 +80,7 @@ class Track:
         if inbound.framing.first is None:
             data = self._secrets.hide(data)
         self._chunk, self._when, self._at, self._base = data, recorder.now(), recorder.size, inbound.position
-        self._path = self._part.path
+        self._path, self._answered = self._part.path, self._outbound.position
         return recorder.failure is None
 
     def sending(self, data: bytes | memoryview) -> bool:
@@ -150,14 +136,14 @@ class Track:
         """The place of an exchange whose request begins at ``position`` of what was received, in the last chunk or
         earlier; its end is not known yet.
         """
-        framing, part = self._inbound.framing, self._part.path
+        framing, part, answered = self._inbound.framing, self._part.path, self._outbound.position
         if position >= self._base:
-            part, offset = self._path, self._at
+            part, offset, answered = self._path, self._at, self._answered
         elif position >= framing.start:
             offset = framing.block
         else:
             offset = self._start
-        return Place(part, offset, 0, position + 1 & 0xFFFFFFFF, self._outbound.position + 1 & 0xFFFFFFFF)
+        return Place(part, offset, 0, position + 1 & 0xFFFFFFFF, answered + 1 & 0xFFFFFFFF)
 
     def ended(self, place: Place) -> Place:
         """The same place, ending with what was recorded last."""
@@ -182,7 +168,7 @@ class Track:
             self._stage(self._inbound, data, self._when, self._comments)
             self._comments.clear()
 
-    def _stage(self, direction: _Direction, data: bytes | memoryview, when: int, comments: list[bytes]) -> None:
+    def _stage(self, direction: Direction, data: bytes | memoryview, when: int, comments: list[bytes]) -> None:
         """Packets of at most 64 kB, the last with the comments."""
         other = self._outbound if direction is self._inbound else self._inbound
         size, position = len(data), direction.position
@@ -204,14 +190,14 @@ class Track:
             direction.unacknowledged = 0
             self._stage_bare(other, direction, ACK, [])
 
-    def _stage_bare(self, direction: _Direction, other: _Direction, flags: int, notes: list[bytes]) -> None:
+    def _stage_bare(self, direction: Direction, other: Direction, flags: int, notes: list[bytes]) -> None:
         when = self._recorder.now()
         self._recorder.stage(
             pcapng.packet(direction.ends, when, direction.position + 1, other.position + 1, flags, b"", notes)
         )
 
     def _acknowledge(self, notes: list[bytes]) -> None:
-        """The answer to a FIN. It waits for what is said about the end: one more packet would look like a repetition."""
+        """The answer to a FIN. It waits for what is said about the end: one packet more looks like a repetition."""
         if self._owed:
             self._stage_bare(*self._owed, ACK, notes)
             self._owed = None
@@ -236,19 +222,19 @@ class Track:
         self._part.tenants += 1
         start = recorder.size
         with mmap.mmap(old.descriptor, 0, access=mmap.ACCESS_READ) as file:
-            begun = [_begun(file, direction) for direction in (self._inbound, self._outbound)]
+            begun = [direction.begun(file) for direction in (self._inbound, self._outbound)]
         (first_in, rest_in), (first_out, rest_out) = begun
         inbound, outbound = self._inbound, self._outbound
         self._start = start
-        note, answered = comment.continues(self._number, old.path.name), _begin(outbound, first_out, rest_out)
-        self._open(note, _begin(inbound, first_in, rest_in), answered)
+        note, answered = comment.continues(self._number, old.path.name), outbound.beginning(first_out, rest_out)
+        self._open(note, inbound.beginning(first_in, rest_in), answered)
         self._repeat(inbound, first_in, rest_in, answered)
         self._repeat(outbound, first_out, rest_out, inbound.position)
         old.leave()
 
-    def _repeat(self, direction: _Direction, first: bytes, rest: bytes, acknowledged: int) -> None:
+    def _repeat(self, direction: Direction, first: bytes, rest: bytes, acknowledged: int) -> None:
         recorder, framing, when = self._recorder, direction.framing, self._recorder.now()
-        position = _begin(direction, first, rest)
+        position = direction.beginning(first, rest)
         if framing.first is not None:
             framing.first = Stretch(position, position + len(first), recorder.size)
         for data in (first, rest):
@@ -259,42 +245,6 @@ class Track:
                 sequence = position + start + 1
                 recorder.stage(pcapng.packet(direction.ends, when, sequence, acknowledged + 1, PSH | ACK, piece))
             position += len(data)
-
-
-def _begin(direction: _Direction, first: bytes, rest: bytes) -> int:
-    """The position at which a direction begins in a new file."""
-    return direction.position - len(first) - len(rest)
-
-
-def _begun(file: mmap.mmap, direction: _Direction) -> tuple[bytes, bytes]:
-    """The first PDU of a direction, and as much as there is of the one that is being sent."""
-    framing = direction.framing
-    first = _read_back(file, direction.ends, framing.first) if framing.first else b""
-    if framing.is_lost or direction.position - framing.start > _MOST_REPEATED:
-        return first, b""
-    return first, _read_back(file, direction.ends, Stretch(framing.start, direction.position, framing.block))
-
-
-def _read_back(file: mmap.mmap, ends: Endpoints, stretch: Stretch) -> bytes:
-    """Bytes of one direction out of our own blocks."""
-    found, offset, position = bytearray(), stretch.block, stretch.start
-    address, ports = (8 if ends.is_ip6 else 12), ends.ports.to_bytes(4, "big")
-    ip_length = 40 if ends.is_ip6 else 20
-    wanted = ends.addresses + ports
-    while position < stretch.end and offset + 48 <= len(file):
-        length, captured, _ = _BLOCK.unpack_from(file, offset)
-        ip = offset + _HEAD_LENGTH
-        if file[ip + address : ip + address + len(wanted)] == wanted:
-            tcp = ip + ip_length
-            payload = tcp + (file[tcp + 12] >> 4) * 4
-            sequence = int.from_bytes(file[tcp + 4 : tcp + 8], "big")
-            skip = position + 1 - sequence & 0xFFFFFFFF
-            data = file[payload : ip + captured]
-            if skip < len(data):
-                found += data[skip : skip + stretch.end - position]
-                position = stretch.start + len(found)
-        offset += length
-    return bytes(found)
 
 
 def _address(end: tuple[str, int]) -> str:

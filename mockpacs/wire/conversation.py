@@ -18,10 +18,17 @@ from mockpacs.wire.walker import MAX_HELD, Found, Frame, Walker
 class Conversation:
     """What two sides say to one another. Feed the bytes of both in the order they were captured."""
 
-    def __init__(self, *, accepted: Mapping[int, AcceptedContext] | None = None, max_held: int = MAX_HELD) -> None:
+    def __init__(
+        self,
+        *,
+        accepted: Mapping[int, AcceptedContext] | None = None,
+        max_held: int = MAX_HELD,
+        from_start: bool = False,
+    ) -> None:
         """``accepted``: the presentation contexts, to begin in the middle of an association whose negotiation is known.
 
-        ``max_held``: the longest PDU that is put together, in bytes; a longer one is junk.
+        ``max_held``: the longest PDU that is put together, in bytes; a longer one is junk. ``from_start``: nothing was
+        said on the connection before.
         """
         self.request: AssociateRQ | None = None
         self.answer: AssociateAC | AssociateRJ | None = None
@@ -35,7 +42,7 @@ class Conversation:
         """Whether the side that was thought to be the acceptor asked for the association."""
         self._knows_contexts = accepted is not None
         self._requestor = Role.REQUESTOR
-        self._walkers = {role: Walker(role, max_held) for role in Role}
+        self._walkers = {role: Walker(role, max_held, from_start=from_start) for role in Role}
         self._listeners = {role: Listener(role) for role in Role}
 
     def feed(self, sender: Role, data: bytes | memoryview) -> list[Seen]:

@@ -69,15 +69,18 @@ class Walker:
         "sender",
     )
 
-    def __init__(self, sender: Role, max_held: int = MAX_HELD) -> None:
-        """``max_held``: the longest PDU that is put together, in bytes; a longer one is junk."""
+    def __init__(self, sender: Role, max_held: int = MAX_HELD, *, from_start: bool = False) -> None:
+        """``max_held``: the longest PDU that is put together, in bytes; a longer one is junk.
+
+        ``from_start``: nothing was said before the first byte, so that a PDU begins with it, however odd it is.
+        """
         self.sender = sender
         self.position = 0
         """Bytes fed or missed so far."""
         self._max_length = long = max(max_held - _HEADER_LENGTH, FIXED_BODY_LENGTH)
         short = FIXED_BODY_LENGTH
         self._limits = (-1, long, long, short, long, short, short, short)
-        self._mode = _Mode.START
+        self._mode = _Mode.SYNCED if from_start else _Mode.START
         self._held = bytearray()
         self._needed = _HEADER_LENGTH
         self._skip = 0

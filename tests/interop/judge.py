@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from pydicom.uid import UID
 from pynetdicom.dsutils import split_dataset
 
 from tests.interop.inputs import silence
+from tests.interop.programs import mockpacs
+
+Content = tuple[str, str, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class OnDisk:
     transfer_syntax: UID
     source_aet: str
     data: bytes
+
+    @property
+    def content(self) -> Content:
+        """What must be the same wherever the file is."""
+        return self.sop_class, self.sop_instance, self.transfer_syntax, self.data
 
 
 def read(path: Path) -> OnDisk:
@@ -38,6 +47,13 @@ def read(path: Path) -> OnDisk:
 def stored(storage: Path) -> dict[str, OnDisk]:
     """Everything in the archive below a storage directory, by SOP Instance UID."""
     return by_instance((storage / "archive").rglob("*.dcm"))
+
+
+def exported(recording: Path, folder: Path) -> Counter[Content]:
+    """What ``mockpacs export --objects`` takes out of a recording."""
+    ran = mockpacs("export", recording, "--objects", folder)
+    assert ran.status == 0, ran.text
+    return Counter(read(path).content for path in folder.iterdir())
 
 
 def by_instance(paths: Iterable[Path]) -> dict[str, OnDisk]:

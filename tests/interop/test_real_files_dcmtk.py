@@ -6,7 +6,7 @@ bit-preserving mode does: it gets the same files, and both archives must hold th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,7 @@ class Comparison:
         self.unlike_reference: list[str] = []
         self.unlike_syntax: list[str] = []
         self.like_file: set[str] = set()
+        self.stored: Counter[judge.Content] = Counter()
         self._seen: set[Path] = set()
 
     def send(self, files: list[Input], *command: str) -> Ran:
@@ -94,6 +95,7 @@ class Comparison:
                 continue
             self.sent.add(each.name)
             theirs, ours = reference[found], kept[found]
+            self.stored[ours.content] += 1
             if (theirs.sop_class, theirs.transfer_syntax, theirs.data) != (
                 ours.sop_class,
                 ours.transfer_syntax,
@@ -106,8 +108,9 @@ class Comparison:
                 self.like_file.add(each.name)
 
 
-def test_dcmsend_stores_every_file(storage: Path, reference: tuple[int, Path]) -> None:
+def test_dcmsend_stores_every_file(storage: Path, reference: tuple[int, Path], tmp_path: Path) -> None:
     with MockPACS(storage=storage, on_duplicate="replace") as pacs:
+        recording = pacs.recording
         comparison = Comparison(pacs, reference)
         said = [comparison.send(wave, "dcmsend", "-v", "-nh", "-nuc") for wave in waves(inputs())]
     assert {each.name for each in inputs()} - comparison.sent == set(NOT_SENT)
@@ -123,11 +126,18 @@ def test_dcmsend_stores_every_file(storage: Path, reference: tuple[int, Path]) -
     # The two files with VR UN come without an Affected SOP Class UID in the command: that is refused (0122).
     expected = [WARNING] * len(WITHOUT_STUDY) + ["(Refused: SOPClassNotSupported)"] * 2
     assert sorted(refused) == sorted(f"I: Received C-STORE Response {what}" for what in expected)
+    assert recording is not None
+    exported = judge.exported(recording, tmp_path / "exported")
+    assert comparison.stored - exported == Counter()
+    assert (exported - comparison.stored).total() == 2, "what was refused was sent all the same"
 
 
-def test_storescu_stores_every_file_in_its_own_transfer_syntax(storage: Path, reference: tuple[int, Path]) -> None:
+def test_storescu_stores_every_file_in_its_own_transfer_syntax(
+    storage: Path, reference: tuple[int, Path], tmp_path: Path
+) -> None:
     said: list[str] = []
     with MockPACS(storage=storage, on_duplicate="replace") as pacs:
+        recording = pacs.recording
         comparison = Comparison(pacs, reference)
         for wave in waves(inputs()):
             by_syntax = defaultdict(list)
@@ -146,3 +156,5 @@ def test_storescu_stores_every_file_in_its_own_transfer_syntax(storage: Path, re
     assert [line for line in said if "(Success)" not in line] == [f"I: Received Store Response {WARNING}"] * len(
         WITHOUT_STUDY
     )
+    assert recording is not None
+    assert judge.exported(recording, tmp_path / "exported") == comparison.stored

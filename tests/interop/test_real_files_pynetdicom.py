@@ -81,9 +81,10 @@ def test_the_files_bring_every_kind_of_transfer_syntax() -> None:
 
 
 @pytest.mark.usefixtures("bytes_as_they_are")
-def test_every_file_is_stored_byte_by_byte(storage: Path) -> None:
+def test_every_file_is_stored_byte_by_byte(storage: Path, tmp_path: Path) -> None:
     files = list(inputs())
     with MockPACS(storage=storage, on_duplicate="replace") as pacs:
+        recording = pacs.recording
         association = associate(pacs, *contexts(files))
         assert not association.rejected_contexts
         warned, differing = {}, []
@@ -105,6 +106,10 @@ def test_every_file_is_stored_byte_by_byte(storage: Path) -> None:
     assert differing == []
     assert warned == WARNED
     assert judge.stored(storage).keys() == {each.sop_instance for each in files}
+    assert recording is not None
+    assert judge.exported(recording, tmp_path / "exported") == Counter(
+        (each.sop_class, each.sop_instance, each.transfer_syntax, each.data) for each in files
+    )
 
 
 @pytest.mark.usefixtures("bytes_as_they_are")

@@ -20,6 +20,7 @@ from mockpacs import MockPACS
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.traffic.render import line
 from mockpacs.wire import ProposedContext
+from tests.net.retold import differences
 from tests.net.wire_client import WireClient
 
 PATIENCE_SECONDS = 20.0
@@ -38,6 +39,7 @@ class Served:
         self.pacs = MockPACS(observe=self._observe, **options).start()
         self.host, self.port = self.pacs.host, self.pacs.port
         self.storage = None if self.pacs.options.memory else self.pacs.options.storage
+        self.recording = self.pacs.recording
 
     @property
     def lines(self) -> str:
@@ -120,6 +122,14 @@ class Served:
             socket.create_connection((self.host, self.port), PATIENCE_SECONDS).close()
         assert _descriptors() - self._descriptors == set()
         assert incoming(self.storage) == []
+        if self.recording is not None and not self.cannot_record:
+            found = differences(self.records, self.recording)
+            assert not found, "\n".join(found[:20])
+
+    @property
+    def cannot_record(self) -> bool:
+        """Whether traffic was stopped because the disk took no more of the recording."""
+        return any("the recording cannot be written" in notice.text for notice in self.notices("trouble"))
 
     def _observe(self, record: Record) -> None:
         with self._reported:
@@ -140,11 +150,16 @@ def stored(storage: Path | None) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
-    """``serve(max_associations=3)``: a server in memory, or on disk with ``storage=``; ends it, looks at the rest."""
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """``serve(max_associations=3)``: a server in memory, or on disk with ``storage=``; ends it, looks at the rest.
+
+    It records, unless it is told not to, and what it reported must be what its recording says.
+    """
     running: list[Served] = []
 
     def start(**options: Any) -> Served:
+        if options.keys().isdisjoint(("storage", "memory")):
+            options.setdefault("recordings", tmp_path_factory.mktemp("recordings"))
         running.append(Served(**options))
         return running[-1]
 

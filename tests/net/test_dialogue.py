@@ -311,7 +311,7 @@ def test_an_outcome_becomes_the_elements_of_the_response() -> None:
         async with surroundings() as around:
             association = Association()
             dialogue = dialogue_in(around, association)
-            outcome = Outcome(0xA900, comment="schlüssel " * 20, offending=(0x0020000D, 0x00100020))
+            outcome = Outcome(0xA900, comment="schlüssel to it " * 20, offending=(0x0020000D, 0x00100020))
             around.desk.replaced["C-ECHO"] = Explaining(outcome)
             dialogue.take(around.incoming(echo(1)))
 
@@ -320,8 +320,9 @@ def test_an_outcome_becomes_the_elements_of_the_response() -> None:
             assert response.field is CommandField.C_ECHO_RSP
             assert response.status == 0xA900
             assert response.error_comment is not None
-            assert response.error_comment.startswith("schl?ssel schl?ssel")
-            assert len(response.error_comment) <= 64
+            assert response.error_comment.startswith("schl?ssel to it schl?ssel")
+            assert len(response.error_comment) == 63, "a space at the end of 64 would be padding"
+            assert around.exchanges[0].comment == response.error_comment
             assert response.offending_elements == (0x0020000D, 0x00100020)
             assert response.affected_sop_class == VERIFICATION
 

@@ -41,9 +41,9 @@ def image(n: int, patient_id: str, name: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Iterator[Served]:
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that knows seven patients with difficult names."""
-    served = Served()
+    served = Served(recordings=tmp_path_factory.mktemp("recordings"))
     client = served.associate()
     for n, (patient_id, name) in enumerate(PATIENTS.items()):
         assert client.store(image(n, patient_id, name), f"1.6.{n}") == 0

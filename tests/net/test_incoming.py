@@ -12,6 +12,7 @@ from mockpacs.archive import Spool
 from mockpacs.net.incoming import Incoming
 from mockpacs.wire import CommandField, Tag, request
 from tests.net.surroundings import PATIENCE_SECONDS, VERIFICATION, Surroundings, find, store, surroundings, until
+from tests.net.wire_client import ct_image
 
 MIB = 1 << 20
 
@@ -213,6 +214,17 @@ def test_an_instance_beyond_the_limit_is_dropped_counted_and_refused(tmp_path: P
             assert refusal.comment == "Data set of 2000 bytes, 1000 are allowed"
             assert incoming.subject == "? 1.2.3.4.5  2.0 kB"
             assert not isinstance(incoming.request({}).data, Spool), "the bytes must be gone"
+
+    asyncio.run(scene())
+
+
+def test_what_it_is_about_may_be_in_a_later_fragment(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with surroundings(tmp_path) as around:
+            incoming = arriving(around)
+            for byte in ct_image():
+                incoming.append(bytes([byte]))
+            assert incoming.subject.startswith("CT 1.2.3.4.5")
 
     asyncio.run(scene())
 

@@ -64,7 +64,8 @@ def whole_blocks(data: bytes) -> list[Block]:
 
 def options(data: bytes) -> list[tuple[int, bytes]]:
     """Code and value, up to the end of options, behind which nothing may be."""
-    found, at = [], 0
+    found: list[tuple[int, bytes]] = []
+    at = 0
     while True:
         code, length = struct.unpack_from(">HH", data, at)
         at += 4
@@ -98,13 +99,12 @@ def packet_of(block: Block) -> Packet:
     assert {code for code, _ in said} <= {1, 2}
     comments = tuple(value.decode() for code, value in said if code == 1)
     source, target, tcp = _ip(ip)
-    *ports, sequence, acknowledged, offset, tcp_flags, _, checksum, urgent = struct.unpack_from(">HHIIBBHHH", tcp)
+    port, other, sequence, acknowledged, offset, tcp_flags, _, checksum, urgent = struct.unpack_from(">HHIIBBHHH", tcp)
     assert (checksum, urgent, offset & 15) == (0, 0, 0)
     head = (offset >> 4) * 4
-    return Packet(
-        *(block.offset, block.offset + len(block.body) + 12, when, flags == 1, comments),
-        *((source, ports[0]), (target, ports[1]), sequence, acknowledged, tcp_flags, tcp[20:head], tcp[head:]),
-    )
+    end, ends = block.offset + len(block.body) + 12, ((source, port), (target, other))
+    numbers = (sequence, acknowledged, tcp_flags)
+    return Packet(block.offset, end, when, flags == 1, comments, *ends, *numbers, tcp[20:head], tcp[head:])
 
 
 def _ip(ip: bytes) -> tuple[str, str, bytes]:

@@ -174,5 +174,5 @@ def test_names_are_harmless(uid: str, name: str) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RecordingError, match="file: cannot be made"):
+    with pytest.raises(RecordingError, match="file is no folder"):
         exported(Script(), tmp_path / "file")

@@ -52,20 +52,20 @@ def test_a_recording_is_a_whole_file_from_its_first_moment(tmp_path: Path) -> No
 
 def test_it_is_for_its_owner_alone(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a" / "recordings", "0")
-    recorder.close()
 
     assert stat.S_IMODE(recorder.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(recorder.path.parent.stat().st_mode) == 0o700
+    recorder.close()
 
 
 def test_the_section_warns_first_and_then_tells_the_facts(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, "1.2.3", facts=["scenario storm.yaml", "seed 42", "Zürich"])
-    recorder.close()
 
     warning, *facts = comments_of(recorder.path)
     assert "patient data" in warning
     assert facts == ["scenario storm.yaml", "seed 42", "Zürich"]
     assert (4, b"mockpacs 1.2.3") in section_of(whole_blocks(recorder.path.read_bytes())[0])
+    recorder.close()
 
 
 def test_the_name_is_the_time_of_the_begin(tmp_path: Path) -> None:
@@ -79,11 +79,17 @@ def test_the_name_is_the_time_of_the_begin(tmp_path: Path) -> None:
 
 def test_two_at_once_have_two_files(tmp_path: Path) -> None:
     recorders = [Recorder(tmp_path, "0") for _ in range(3)]
-    for recorder in recorders:
-        recorder.close()
 
     assert len({recorder.path for recorder in recorders}) == 3
     assert sorted(recorder.path for recorder in recorders) == sorted(tmp_path.iterdir())
+    for recorder in recorders:
+        recorder.close()
+
+
+def test_without_any_connection_nothing_is_left(tmp_path: Path) -> None:
+    Recorder(tmp_path, "0").close()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_time_of_a_packet_is_the_time_of_day(tmp_path: Path) -> None:

@@ -367,6 +367,7 @@ def test_requests_in_one_chunk_have_their_places_in_it_though_answers_were_sent_
     place = track.place_of(len(RQ) + 56 * answered)
 
     assert (place.offset, place.requestor) == (before, len(RQ) + 56 * answered + 1)
+    assert place.acceptor == len(AC) + 1, "what was sent when the chunk came: read from there on, all is in order"
 
 
 def test_a_request_that_began_in_an_earlier_chunk_is_placed_there(recorder: Recorder, track: Track) -> None:
@@ -610,7 +611,7 @@ def test_a_pdu_that_only_claims_to_be_huge_is_not_repeated_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four gigabytes, says its header. Each new part would begin with all that came of them."""
-    monkeypatch.setattr("mockpacs.traffic.track._MOST_REPEATED", 20_000)
+    monkeypatch.setattr("mockpacs.traffic.direction._MOST_REPEATED", 20_000)
     recorder = Recorder(tmp_path, "0", part_size=10_000)
     track = recorder.track(1, PEER, OURS)
     exchange(track, RQ, AC)

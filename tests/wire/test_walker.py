@@ -415,3 +415,9 @@ def test_the_longest_false_pdu_is_given_up_when_its_end_says_so() -> None:
     found = walk(stream, max_held=SMALL)
     assert [type(one) for one in found] == [JunkSeen, Frame, JunkSeen]
     assert walk(*single_bytes(stream), max_held=SMALL) == found
+
+
+def test_a_stream_seen_from_its_start_begins_with_a_pdu_however_odd() -> None:
+    odd = header(1, 80) + bytes(68) + b"\x99" + bytes(11)
+    assert plain(Walker(Role.REQUESTOR, from_start=True).feed(odd)) == [Frame(0, len(odd), 1, odd[6:])]
+    assert plain(Walker(Role.REQUESTOR).feed(odd)) == [], "in the middle it may be anything"

@@ -27,8 +27,8 @@ _SEEKING: Final = threading.Lock()
 def excerpt(place: Place, flow: Flow | None = None) -> Iterator[Event]:
     """What was sent between the begin and the end of a place, from the sequence numbers on that it names.
 
-    ``flow`` says which connection; without it, it is the one of the first packet there, and its number is 0. Raises
-    RecordingError when a file cannot be opened or is no capture.
+    ``flow`` says which connection, without an acceptor the one of that requestor; without it, it is the one of the
+    first packet there, and its number is 0. Raises RecordingError when a file cannot be opened or is no capture.
     """
     problems, connections = Problems(), Connections()
     keys: tuple[bytes, ...] = ()
@@ -39,7 +39,7 @@ def excerpt(place: Place, flow: Flow | None = None) -> Iterator[Event]:
                 continue
             if not keys and (requestor := _requestor(segment, place, flow)):
                 keys = (requestor, reversed_key(requestor))
-                flow = flow or flow_of(0, requestor)
+                flow = flow_of(flow.number if flow else 0, requestor)
                 connections.expect(flow, requestor, place.requestor, place.acceptor)
                 yield Opened(flow, packet.when, packet.offset, (), from_start=False)
             if segment.key in keys and not segment.flags & SYN:  # a SYN is the head a later part repeats
@@ -109,7 +109,7 @@ def _requestor(segment: Segment, place: Place, flow: Flow | None) -> bytes | Non
     """The key of the requestor's segments; None when this is a segment of another connection."""
     there, back = segment.key, reversed_key(segment.key)
     if flow is not None:
-        return next((key for key in (there, back) if flow_of(flow.number, key) == flow), None)
+        return next((key for key in (there, back) if _is_meant(flow, flow_of(flow.number, key))), None)
     requestor, acceptor = (_holds(segment, sequence) for sequence in (place.requestor, place.acceptor))
     if segment.flags & SYN:
         is_requestor = not segment.flags & ACK
@@ -122,6 +122,10 @@ def _requestor(segment: Segment, place: Place, flow: Flow | None) -> bytes | Non
     else:
         is_requestor = sender_of(segment.data, there) is Role.REQUESTOR
     return there if is_requestor else back
+
+
+def _is_meant(flow: Flow, found: Flow) -> bool:
+    return found == flow or (not flow.acceptor and found.requestor == flow.requestor)
 
 
 def _holds(segment: Segment, sequence: int) -> bool:

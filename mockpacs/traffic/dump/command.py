@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from mockpacs.traffic.dump.line import Line, Tone
-from mockpacs.traffic.dump.uid import named
-from mockpacs.traffic.dump.value import binary, tag_and_name
+from mockpacs.traffic.dump.naming import message_name, named, tag_name
+from mockpacs.traffic.dump.value import binary
 from mockpacs.wire import NO_DATA_SET, Command, CommandField, Tag, Value
 from mockpacs.wire.dictionary import keyword_of
 from mockpacs.wire.status import Category, category_of, find
@@ -45,7 +45,7 @@ def _shown(command: Command, tag: int, value: Value) -> str:
         case bytes():
             return binary(value, with_text=True) if value else "(empty)"
         case tuple():
-            return "\\".join(map(tag_and_name, value)) or "(empty)"
+            return "\\".join(map(tag_name, value)) or "(empty)"
         case str():
             return named(value) if value else "(empty)"
         case int() if tag == Tag.STATUS:
@@ -60,10 +60,5 @@ def _shown(command: Command, tag: int, value: Value) -> str:
 
 def _meaning(tag: int, value: int) -> str:
     if tag == Tag.COMMAND_FIELD:
-        return field_name(CommandField(value)) if value in set(CommandField) else "unknown"
+        return message_name(CommandField(value)) if value in set(CommandField) else "unknown"
     return "no data set" if value == NO_DATA_SET else "data set present"
-
-
-def field_name(field: CommandField) -> str:
-    """``C-STORE-RQ``."""
-    return field.name.replace("_", "-")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mockpacs.traffic.dump import command, dataset, pdu
 from mockpacs.traffic.dump.line import Line, Tone
 from mockpacs.traffic.dump.listing import exchange_line
-from mockpacs.traffic.dump.uid import named
+from mockpacs.traffic.dump.naming import message_name, named
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.message import Message, PduRead
 from mockpacs.traffic.render import iso_time, size
@@ -52,7 +52,7 @@ def _head(exchange: Exchange) -> Line:
 
 def _message_head(message: Message, begin: float, *, tells_context: bool) -> Line:
     """Who sent what, when; and on which context, where that is another one than before."""
-    name = command.field_name(message.command.field)
+    name = message_name(message.command.field)
     offset = f"{(message.when - begin) * 1000:+.1f} ms"
     context = message.context
     text = f"  {pdu.ARROWS[message.sender]} {name}  {offset}  context {context.context_id}"

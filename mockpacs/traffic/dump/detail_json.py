@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mockpacs.traffic.dump import pdu
-from mockpacs.traffic.dump.command import field_name
 from mockpacs.traffic.dump.detail import Wanted
 from mockpacs.traffic.dump.dicom_json import command_json, convert
+from mockpacs.traffic.dump.naming import message_name
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.message import Message, PduRead
 from mockpacs.traffic.render import as_json, iso_time
@@ -37,7 +37,7 @@ def exchange_json(
 def _message(message: Message, begin: float, wanted: Wanted, *, bulk: bool) -> dict[str, Any]:
     context = message.context
     found: dict[str, Any] = {
-        "message": field_name(message.command.field),
+        "message": message_name(message.command.field),
         "sender": message.sender.value,
         "time": iso_time(message.when),
         "milliseconds": round((message.when - begin) * 1000, 3),

@@ -10,7 +10,7 @@ from typing import Final
 
 from mockpacs.traffic.dump.line import Line, Tone
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
-from mockpacs.traffic.render import clock, duration, number_of
+from mockpacs.traffic.render import LONGEST_NOTICE, clock, columns, duration, told
 from mockpacs.wire.text import printable
 
 MOST_WAITING: Final = 20_000
@@ -35,26 +35,30 @@ class Listing:
         """``details``: also what is of interest rarely, see `Notice.detail`."""
         self._details = details
         self._groups: dict[int, _Group] = {}
+        self._ended: set[int] = set()  # associations of which nothing but what is late can follow
         self._waiting = 0
 
-    def add(self, record: Record, *, is_wanted: bool = True) -> Iterator[Line]:
-        """The next record. An association is shown when something of it is wanted; how it ended is shown then too."""
+    def add(self, record: Record) -> Iterator[Line]:
+        """The next record."""
         one = record.association
         if one is None:
-            if is_wanted and isinstance(record, Notice):
+            if isinstance(record, Notice):
                 yield from self.finish()
                 yield notice_line(record)
             return
-        ended = [number for number, group in self._groups.items() if group.has_ended and number != one.number]
-        for number in ended:
-            self._groups[number].is_over = True
+        ended = self._ended - {one.number}
         if ended:
+            self._ended -= ended
+            for number in ended & self._groups.keys():
+                self._groups[number].is_over = True
             yield from self._proceed()
         group = self._groups.get(one.number)
         if group is None:
             group = self._groups[one.number] = _Group(record)
         before = len(group.lines)
-        group.add(record, is_wanted=is_wanted, details=self._details)
+        group.add(record, details=self._details)
+        if group.has_ended:
+            self._ended.add(one.number)
         self._waiting += len(group.lines) - before
         if next(iter(self._groups.values())) is group:
             yield from self._take(group)
@@ -67,6 +71,7 @@ class Listing:
             yield from self._take(group)
             yield from group.ending
         self._groups.clear()
+        self._ended.clear()
 
     def _proceed(self) -> Iterator[Line]:
         """Print what is over from the front on, and what is there of the next."""
@@ -108,43 +113,40 @@ class _Group:
             return self._ending
         return [self.head, *self._ending] if self._tells_end else []
 
-    def add(self, record: Record, *, is_wanted: bool, details: bool) -> None:
+    def add(self, record: Record, *, details: bool) -> None:
         """One more record of this association."""
         if isinstance(record, Exchange):
-            if is_wanted:
-                self.lines.append(exchange_line(record))
-            return
-        if record.kind == "opened":
+            self.lines.append(exchange_line(record))
+        elif record.kind == "opened":
             self.head = _head(record)
         elif record.kind in _ENDINGS and not self.has_ended:
             self.has_ended = True
             self._ending = [notice_line(record, indent="  ")]
-            self._tells_end = is_wanted and not record.detail
-        elif is_wanted and (details or not record.detail):
+            self._tells_end = details or not record.detail
+        elif details or not record.detail:
             self.lines.append(notice_line(record, indent="  "))
 
 
 def exchange_line(exchange: Exchange, *, indent: str = "  ") -> Line:
     """One line about an exchange whose association is known to the reader."""
-    subject = printable(exchange.subject, 120)
-    if exchange.service == "C-FIND" and exchange.status is not None:
-        subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
-    parts = [subject]
-    if exchange.comment:
-        parts.append(printable(exchange.comment, 100))
-    if exchange.rule:
-        parts.append(f'rule "{printable(exchange.rule, 60)}"')
-    if exchange.fault:
-        parts.append(f'fault "{printable(exchange.fault, 80)}"')
-    told = "  ".join(part for part in parts if part)
-    head = f"{indent}{clock(exchange.started)}  {exchange.id:<6} {exchange.service:<9} {exchange.status_name:<12} "
+    took = f" {duration(exchange.seconds)}"
+    text = columns(
+        (0, clock(exchange.started)),
+        (14, exchange.id),
+        (21, exchange.service),
+        (31, exchange.status_name),
+        (44, told(exchange)),
+        (94 - len(took), took),
+    )
     tone = Tone.MARK if exchange.rule or exchange.fault else _TONES.get(exchange.category, Tone.PLAIN)
-    return Line(f"{head}{told:<42} {duration(exchange.seconds):>7}", tone)
+    return Line(indent + text, tone)
 
 
 def notice_line(notice: Notice, *, indent: str = "") -> Line:
     """One line about anything else."""
-    return Line(f"{indent}{clock(notice.when)}  {printable(notice.text)}", _TONES.get(notice.kind, Tone.PLAIN))
+    return Line(
+        f"{indent}{clock(notice.when)}  {printable(notice.text, LONGEST_NOTICE)}", _TONES.get(notice.kind, Tone.PLAIN)
+    )
 
 
 def _head(record: Record) -> Line:
@@ -158,7 +160,7 @@ def _head(record: Record) -> Line:
     if one.user:
         parts.append(f"user {printable(one.user, 40)}")
     if isinstance(record, Notice) and record.kind == "opened":
-        parts.append(printable(record.text.rpartition(", ")[2]))
+        parts.append(printable(record.text.rpartition(", ")[2], 60))
     return Line("  ".join(part for part in parts if part), Tone.HEAD)
 
 

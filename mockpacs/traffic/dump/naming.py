@@ -1,4 +1,7 @@
-"""What an element is called, and its VR where the bytes do not tell it. Private names come from pydicom, when met."""
+"""What things are called: PDUs, messages, elements, UIDs; and the VR of an element where the bytes do not tell it.
+
+Names of UIDs (PS3.6 A) and of private elements come from pydicom, which is loaded when the first one is asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,32 @@ from functools import lru_cache
 from typing import Final
 
 from mockpacs.traffic.dump.node import Node
-from mockpacs.wire.dictionary import keyword_of, vr_of
+from mockpacs.wire import CommandField
+from mockpacs.wire.dictionary import keyword_of, name_of, vr_of
 from mockpacs.wire.text import printable
 
+PDU_NAMES: Final = {
+    1: "A-ASSOCIATE-RQ",
+    2: "A-ASSOCIATE-AC",
+    3: "A-ASSOCIATE-RJ",
+    4: "P-DATA-TF",
+    5: "A-RELEASE-RQ",
+    6: "A-RELEASE-RP",
+    7: "A-ABORT",
+}
 _PIXEL_DATA: Final = 0x7FE00010
+_DICOM_ROOT: Final = "1.2.840.10008."
+
+
+def message_name(field: CommandField) -> str:
+    """``C-STORE-RQ``."""
+    return field.name.replace("_", "-")
+
+
+def tag_name(tag: int) -> str:
+    """``(0010,0010) PatientName``; the number alone of what the dictionary does not know."""
+    number, name = f"({tag >> 16:04X},{tag & 0xFFFF:04X})", name_of(tag)
+    return number if name == number else f"{number} {name}"
 
 
 def called(node: Node) -> str:
@@ -35,6 +60,24 @@ def vr_of_implicit(tag: int, creator: str) -> str:
 def vr_meant(node: Node) -> str:
     """The VR to read a value by: UN was written by somebody who did not know the element (PS3.5 6.2.2)."""
     return vr_of_implicit(node.tag, node.creator) if node.vr == "UN" else node.vr
+
+
+def named(uid: str) -> str:
+    """``1.2.840.10008.1.1 (Verification SOP Class)``; a UID without a known name alone."""
+    name = uid_name(uid)
+    return f"{printable(uid)} ({name})" if name else printable(uid)
+
+
+@lru_cache(maxsize=512)
+def uid_name(uid: str) -> str:
+    """The name of a registered UID, "" when there is none: most UIDs name instances and have none."""
+    if not uid.startswith(_DICOM_ROOT):
+        return ""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    name = UID(uid, validation_mode=IGNORE).name  # it would warn of what a peer wrote
+    return "" if name == uid else name
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from typing import Final
 
 from mockpacs.traffic.dump import hexadecimal
 from mockpacs.traffic.dump.line import Line, Tone
-from mockpacs.traffic.dump.uid import named
+from mockpacs.traffic.dump.naming import PDU_NAMES, named
 from mockpacs.traffic.message import PduRead
 from mockpacs.wire import (
     PDV,
@@ -28,15 +28,6 @@ from mockpacs.wire.text import printable
 
 ARROWS: Final = {Role.REQUESTOR: ">", Role.ACCEPTOR: "<"}
 """Who spoke: ``>`` the requestor of the association, ``<`` its acceptor."""
-_NAMES: Final = {
-    1: "A-ASSOCIATE-RQ",
-    2: "A-ASSOCIATE-AC",
-    3: "A-ASSOCIATE-RJ",
-    4: "P-DATA-TF",
-    5: "A-RELEASE-RQ",
-    6: "A-RELEASE-RP",
-    7: "A-ABORT",
-}
 _RESULTS: Final = {
     0: "accepted",
     1: "rejected by the user",
@@ -67,7 +58,7 @@ def lines(read: PduRead, begin: float, *, with_bytes: bool, indent: str = "") ->
 def name_of(seen: PduSeen | JunkSeen | NonsenseSeen) -> str:
     """``P-DATA-TF``; "no PDU" for bytes that are none."""
     if isinstance(seen, PduSeen):
-        return _NAMES.get(seen.pdu_type, f"type {seen.pdu_type:02X}H")
+        return PDU_NAMES.get(seen.pdu_type, f"type {seen.pdu_type:02X}H")
     return "P-DATA-TF" if isinstance(seen, NonsenseSeen) else "no PDU"
 
 

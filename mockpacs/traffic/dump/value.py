@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from mockpacs.traffic.dump.uid import named
-from mockpacs.wire.dictionary import name_of
+from mockpacs.traffic.dump.naming import named, tag_name
 from mockpacs.wire.text import LOCALISED, decode, printable, values
 
 SHOWN_CHARACTERS: Final = 100
@@ -86,14 +85,8 @@ def _numbers(vr: str, value: bytes | memoryview, little_endian: bool) -> str:
 
 def _tags(value: bytes | memoryview, little_endian: bool) -> str:
     found = tags(value[: 4 * SHOWN_NUMBERS], little_endian=little_endian)
-    text = "\\".join(tag_and_name(tag) for tag in found)
+    text = "\\".join(tag_name(tag) for tag in found)
     return f"{text}\\…  ({len(value) // 4} values)" if len(value) // 4 > len(found) else text
-
-
-def tag_and_name(tag: int) -> str:
-    """``(0010,0010) PatientName``."""
-    number, name = f"({tag >> 16:04X},{tag & 0xFFFF:04X})", name_of(tag)
-    return number if name == number else f"{number} {name}"
 
 
 def _is_plain(text: bytes) -> bool:

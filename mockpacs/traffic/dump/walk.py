@@ -19,6 +19,8 @@ from mockpacs.wire.dictionary import name_of
 
 INFLATED_AT_MOST: Final = 64 << 20
 """Bytes a deflated data set is inflated to; what comes after is told, not shown."""
+ELEMENTS_AT_MOST: Final = 500_000
+"""Elements, items and fragments of a data set that are walked through: it takes eight bytes to claim one."""
 
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
@@ -110,7 +112,12 @@ class _Walk:
 
     def nodes(self) -> Iterator[Node]:
         """Every node, until nothing is left."""
+        count = 0
         while self._frames:
+            if count >= ELEMENTS_AT_MOST:
+                del self._frames[1:]
+                yield self._give_up(f"more than {ELEMENTS_AT_MOST} elements; the rest is not looked at")
+                return
             frame = self._frames[-1]
             if self._at >= frame.end:
                 if frame.is_open:
@@ -120,6 +127,7 @@ class _Walk:
                 continue
             node = self._next(frame)
             if node is not None:
+                count += 1
                 yield node
 
     def _next(self, frame: _Frame) -> Node | None:

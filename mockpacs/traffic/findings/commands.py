@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from mockpacs.traffic.dump.naming import message_name
 from mockpacs.traffic.findings.query_models import MODELS, STORAGE, WORKLIST
-from mockpacs.traffic.findings.words import message_name, quoted, uid_problem
+from mockpacs.traffic.findings.words import quoted, uid_problem
 from mockpacs.wire import Command, CommandField, Tag
 from mockpacs.wire.status import CANCEL, PENDING, PENDING_WITH_WARNING, SUCCESS, Category, category_of, find
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from mockpacs.traffic.findings.words import tag_name
+from mockpacs.traffic.dump.naming import tag_name
 from mockpacs.wire.dataset import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, PIXEL_GROUP, Element, Encoding, scan
 
 Add: TypeAlias = Callable[[str, str, str], None]

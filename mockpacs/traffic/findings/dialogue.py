@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mockpacs.traffic.dump.naming import message_name
 from mockpacs.traffic.findings.commands import check_command, clause_of, service_clause
 from mockpacs.traffic.findings.ledger import Ledger
 from mockpacs.traffic.findings.operations import Operation, Operations
-from mockpacs.traffic.findings.words import message_name, other, quoted
+from mockpacs.traffic.findings.words import other, quoted
 from mockpacs.wire import AssociateAC, Command, Role
 from mockpacs.wire.conversation import Conversation
 from mockpacs.wire.seen import CommandSeen

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mockpacs.traffic.dump.naming import tag_name
 from mockpacs.traffic.findings.data_sets import Add, Contents
 from mockpacs.traffic.findings.operations import Operation
 from mockpacs.traffic.findings.query_models import MODELS, QUERY_LEVEL, Model
-from mockpacs.traffic.findings.words import quoted, tag_name
+from mockpacs.traffic.findings.words import quoted
 from mockpacs.wire import Command
 from mockpacs.wire.dataset import Element
 from mockpacs.wire.dictionary import name_of

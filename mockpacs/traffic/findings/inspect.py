@@ -26,14 +26,17 @@ def inspect(events: Iterable[Event]) -> Iterator[Finding]:
 
     In a capture of others a connection without a single PDU has nothing to do with DICOM, and nothing is said of it.
     """
+    opened: dict[int, Opened] = {}  # nothing came yet: of a port scan there are very many
     watched: dict[int, _Watched] = {}
     for event in events:
         number = event.flow.number
         one = watched.get(number)
+        if one is None and number in opened and not isinstance(event, Opened):
+            one = watched[number] = _Watched(opened.pop(number))
         match event:
             case Opened():
                 if one is None:
-                    watched[number] = _Watched(event)
+                    opened.setdefault(number, event)
             case Chunk():
                 if one is not None:
                     yield from one.take(event)

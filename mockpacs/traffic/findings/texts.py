@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mockpacs.traffic.dump.naming import tag_name
+from mockpacs.traffic.dump.value import TEXT_VRS
 from mockpacs.traffic.findings.data_sets import Add, Contents
-from mockpacs.traffic.findings.values import TEXT_VRS, check_characters, check_padding, check_values
-from mockpacs.traffic.findings.words import quoted, tag_name
+from mockpacs.traffic.findings.values import check_characters, check_padding, check_values
+from mockpacs.traffic.findings.words import quoted
 from mockpacs.wire.dataset import Element, Encoding, inside, items
 from mockpacs.wire.dictionary import vr_of
 from mockpacs.wire.text import LOCALISED, decode, values

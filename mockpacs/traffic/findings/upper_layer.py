@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from mockpacs.traffic.dump.naming import PDU_NAMES
 from mockpacs.traffic.findings.ledger import Ledger
 from mockpacs.traffic.findings.speaker import Speaker
-from mockpacs.traffic.findings.words import PDU_NAMES, other
+from mockpacs.traffic.findings.words import other
 from mockpacs.wire import Abort, AssociateAC, AssociateRJ, Malformed, PduType, Role
 from mockpacs.wire.conversation import Conversation
 from mockpacs.wire.framer import MAX_UNLIMITED_LENGTH

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mockpacs.traffic.dump.naming import tag_name
 from mockpacs.traffic.findings.data_sets import Add
-from mockpacs.traffic.findings.words import quoted, tag_name, uid_problem
+from mockpacs.traffic.findings.words import quoted, uid_problem
 
-TEXT_VRS: Final = frozenset(
-    ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
-)
 _LONGEST: Final = {"AE": 16, "CS": 16, "SH": 16, "LO": 64}
 _DATE: Final = r"[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 _FRACTION: Final = r"(\.[0-9]{1,6})?"

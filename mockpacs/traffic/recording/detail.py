@@ -85,7 +85,7 @@ def _excerpt(exchange: Exchange) -> Iterator[Event]:
     place, one = exchange.place, exchange.association
     if place is None:
         return iter(())
-    return excerpt(place, Flow(0, one.address, one.server) if one.server else None)
+    return excerpt(place, Flow(0, one.address, one.server))
 
 
 class _Members:

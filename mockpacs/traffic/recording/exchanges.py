@@ -13,13 +13,10 @@ from mockpacs.traffic.recording import words
 from mockpacs.traffic.recording.blocks import Blocks
 from mockpacs.traffic.recording.pairing import OTHER, Asked, Pairing
 from mockpacs.traffic.recording.remarks import Remarks
-from mockpacs.traffic.subject import HEAD, subject_of
+from mockpacs.traffic.subject import subject_of
 from mockpacs.wire import AcceptedContext, Role
 from mockpacs.wire.seen import CommandSeen, DataSeen
 from mockpacs.wire.status import PENDING, PENDING_WITH_WARNING
-
-IDENTIFIER_HEAD: Final = 1 << 20
-"""Bytes that are held of a data set that is small by nature: of anything but an instance."""
 
 OnRequest = Callable[[Exchange, bytes], None]
 """Told of each request when its data set ended: the exchange without an answer yet, and how the data set begins."""
@@ -54,8 +51,11 @@ class Exchanges:
         self._unnumbered: list[tuple[Asked, bytes]] = []  # complete, but nobody was told of them
         self._completed = 0
 
-    def see_command(self, seen: CommandSeen, context: AcceptedContext, when: float) -> bool:
-        """A request, a response or a C-CANCEL-RQ. False for a response that answers nothing."""
+    def see_command(self, seen: CommandSeen, context: AcceptedContext, when: float, *, is_heard: bool = True) -> bool:
+        """A request, a response or a C-CANCEL-RQ. False for a response that answers nothing.
+
+        A request that was not heard is only told when it is answered all the same.
+        """
         sender, command = seen.sender, seen.command
         self.interrupt(sender, when)
         if not command.is_request:
@@ -64,6 +64,7 @@ class Exchanges:
             return True  # no exchange of its own: what it did is seen in the answers
         blocks = self._blocks[sender]
         asked = self._pairing.ask(sender, context, command, when)
+        asked.is_heard = is_heard
         asked.offset = blocks.offset(seen.start)
         asked.end = blocks.end_of_block
         asked.asked_at = blocks.sequence(seen.start)
@@ -94,10 +95,8 @@ class Exchanges:
                 self._finish_if_over(asked, when)
             return
         asked.size += len(data)
-        wanted = (HEAD if asked.command.service == "C-STORE" else IDENTIFIER_HEAD) - len(asked.head)
-        if wanted > 0 and data:
-            part = bytes(data[:wanted])
-            asked.head = asked.head + part if asked.head else part
+        if (wanted := asked.head_size - len(asked.head)) > 0:
+            asked.head += data[:wanted]
         if is_last:
             asked.is_whole, asked.is_arriving = True, False
             self._complete(asked)
@@ -148,13 +147,14 @@ class Exchanges:
 
     def _complete(self, asked: Asked) -> None:
         """All of a request is known: say what it is about, let the beginning of its data set go."""
-        asked.subject = subject_of(asked.command, asked.context, asked.head, asked.size)
+        head = bytes(asked.head)
+        asked.subject = subject_of(asked.command, asked.context, head, asked.size)
         self._completed = asked.number
-        if self._on_request is not None:
-            self._unnumbered.append((asked, asked.head))
+        if self._on_request is not None and asked.is_heard:
+            self._unnumbered.append((asked, head))
             if self._remarks.is_numbered:
                 self._tell_requests(self._on_request)
-        asked.head = b""
+        asked.head = bytearray()
 
     def _tell_requests(self, on_request: OnRequest) -> None:
         requests, self._unnumbered = self._unnumbered, []
@@ -177,6 +177,8 @@ class Exchanges:
         if self._unnumbered and self._on_request is not None:
             self._tell_requests(self._on_request)
         self._pairing.drop(asked)
+        if final is None and not asked.is_heard:
+            return
         number = self._remarks.number(asked.number)
         decided = self._remarks.decided(number)
         self._tell(self._exchange(asked, number, when - asked.started, comment, *decided))

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from mockpacs.traffic.exchange import Association, Notice, Record
+from mockpacs.traffic.recording import words
 from mockpacs.traffic.recording.remarks import Remarks
 from mockpacs.wire import Role
 
-_DETAILS: Final = frozenset(("opened", "released"))
 _MOST_HELD: Final = 16
 """Notices of a connection that may turn out to have nothing to do with DICOM."""
 
@@ -49,7 +49,7 @@ class Herald:
 
     def announce(self, kind: str, text: str, by: Role | None) -> None:
         """Tell something that the live server says as well; ``by``: whose doing it is."""
-        notice = Notice(self.when, kind, text, self.association, kind in _DETAILS)
+        notice = Notice(self.when, kind, text, self.association, words.is_detail(kind, text))
         said = self._remarks.notice(kind)
         if said is not None:
             self.tell(replace(notice, text=said))
@@ -65,7 +65,7 @@ class Herald:
         for kind, text in said:
             seen = next((notice for notice in self._awaited if notice.kind == kind), None)
             if seen is None:
-                self.note(kind, text, detail=kind in _DETAILS)
+                self.note(kind, text, detail=words.is_detail(kind, text))
             else:
                 self._awaited.remove(seen)
                 self.tell(replace(seen, text=text))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mockpacs.traffic.answers import Answers
+from mockpacs.traffic.subject import head_size
 from mockpacs.wire import AcceptedContext, Command, Role
 
 MOST_OPEN: Final = 10_000
@@ -29,9 +30,11 @@ class Asked:
         "end",
         "final",
         "head",
+        "head_size",
         "heard_from",
         "is_answering",
         "is_arriving",
+        "is_heard",
         "is_heard_whole",
         "is_whole",
         "number",
@@ -50,11 +53,14 @@ class Asked:
         self.started = started
         self.answers = Answers()
         self.size = 0
-        self.head = b""
-        """How its data set begins, until `subject` is made of it."""
+        self.head_size = head_size(command)
+        self.head = bytearray()
+        """How its data set begins, until `subject` is made of it: so many bytes at most."""
         self.subject = ""
         self.is_whole = not command.has_dataset
         """Whether its data set came to its end, if it has one."""
+        self.is_heard = True
+        """Whether its receiver still listened."""
         self.is_arriving = False
         """Whether its data set is still coming."""
         self.is_answering = False

@@ -13,6 +13,7 @@ from mockpacs.traffic.exchange import Association, Record
 from mockpacs.traffic.recording import words
 from mockpacs.traffic.recording.blocks import Blocks
 from mockpacs.traffic.recording.exchanges import Exchanges, OnRequest, PlaceOf
+from mockpacs.traffic.recording.hearing import Hearing
 from mockpacs.traffic.recording.herald import Herald
 from mockpacs.traffic.recording.pairing import OTHER
 from mockpacs.traffic.recording.remarks import Remarks
@@ -45,12 +46,14 @@ class Session:
         server = "" if ours is Role.ACCEPTOR else flow.acceptor
         association = Association(flow.number, flow.requestor, secure=self._remarks.is_secure, server=server)
         self._herald = herald = Herald(out, ours, self._remarks, association)
-        self._conversation = Conversation()
+        # a server of ours takes an odd request for what it is; in a capture of others it may be anything
+        self._conversation = Conversation(from_start=ours is not None and opened.from_start)
         self._blocks = {Role.REQUESTOR: Blocks(), Role.ACCEPTOR: Blocks()}
         self._exchanges = Exchanges(association, self._blocks, self._remarks, herald.tell, place_of, on_request)
         self._when = opened.when
         self._size = 0
         self._is_begun = False
+        self._hearing = Hearing(ours if opened.from_start else None)
         self._releasing: Role | None = None
         self._over_since: float | None = None
         self._first_fin: Closed | None = None
@@ -90,7 +93,10 @@ class Session:
         if closed.how != "fin" or closed.sender is self._ours:
             return True
         first, self._first_fin = self._first_fin, self._first_fin or closed
-        return first is not None and first.sender is not closed.sender
+        if first is not None and first.sender is not closed.sender:
+            return True
+        self._remarks.take(closed.comments)
+        return False
 
     def close(self, closed: Closed) -> None:
         """The connection is gone, or the capture is."""
@@ -139,7 +145,10 @@ class Session:
             self._prove()
         if seen.pdu_type != 4:
             blocks.needed = seen.end
-            self._see_control(seen.sender, pdu)
+            if self._hearing.takes(seen.sender, pdu):
+                self._see_control(seen.sender, pdu)
+            else:
+                self._exchanges.interrupt(seen.sender, self._when)
 
     def _see_control(self, sender: Role, pdu: Pdu) -> None:
         """Anything but data."""
@@ -161,12 +170,12 @@ class Session:
 
     def _see_command(self, seen: CommandSeen) -> None:
         sender, command = seen.sender, seen.command
-        blocks = self._blocks[sender]
+        blocks, context = self._blocks[sender], self._conversation.context(seen.context_id)
         if command.is_request and (why := self._objection(seen)):
             self._exchanges.interrupt(sender, self._when)
             late = self._over_since is not None
             self._herald.note("trouble", f"{words.name(command)} came from {self._side(sender)} {why}", detail=late)
-        elif not self._exchanges.see_command(seen, self._conversation.context(seen.context_id), self._when):
+        elif not self._exchanges.see_command(seen, context, self._when, is_heard=self._hearing.hears(sender)):
             is_late = not self._opened.from_start or self._remarks.is_continued
             text = words.unasked(command, self._ours, before=is_late)
             if is_late or self._over_since is not None:
@@ -181,13 +190,18 @@ class Session:
             return "after the end of the association"
         if self._releasing is seen.sender:
             return "after its release request"
-        if self._ours in (None, seen.sender) or seen.context_id in self._conversation.accepted:
+        if self._ours in (None, seen.sender):
             return ""
+        if not self._hearing.hears(seen.sender) or seen.context_id in self._conversation.accepted:
+            return ""
+        self._hearing.end(seen.sender)
         return f"on presentation context {seen.context_id}, which was not accepted"
 
     def _see_trouble(self, seen: NonsenseSeen | JunkSeen | GapSeen) -> None:
         who, size = self._side(seen.sender), seen.end - seen.start
         self._exchanges.interrupt(seen.sender, self._when)
+        if not isinstance(seen, GapSeen):
+            self._hearing.end(seen.sender)
         match seen:
             case NonsenseSeen():
                 self._blocks[seen.sender].needed = seen.start

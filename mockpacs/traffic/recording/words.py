@@ -15,6 +15,7 @@ GIVEN_UP: Final = "no answer, and too many requests came after it"
 WITHOUT_STATUS: Final = "the response says no status"
 CLOSED_SILENTLY: Final = "the transport connection closed without a release"
 SILENT: Final = "closed without a word"
+MADE_ROOM: Final = "made room for newer connections: it had not asked for an association"
 CUT: Final = "the recording ended while the connection was open"
 JOINED: Final = "the capture begins in the middle of the association"
 
@@ -31,6 +32,11 @@ _REASONS: Final = {
 }
 _RESULTS: Final = {1: "", 2: ", for now"}
 _ABORT_REASONS: Final = {int(reason): reason.name.lower().replace("_", " ") for reason in AbortReason}
+
+
+def is_detail(kind: str, text: str) -> bool:
+    """Whether what the live server said is only shown when more is asked for."""
+    return kind in ("opened", "released") or text == MADE_ROOM
 
 
 def side(sender: Role, ours: Role | None) -> str:

@@ -82,6 +82,7 @@ def test_every_exchange_is_found_again(
             request, data, answer = chunks[first : first + 3]
             place = Place(path, request.offset, answer.end, request.sequence, answer.sequence)
             seen = taken(place, flow if is_flow_known else None)
+            assert taken(place, flow._replace(acceptor="")) == taken(place, flow), "an address of ours is not known"
             assert seen.events[1:] == [event._replace(flow=seen.events[0].flow) for event in (request, data, answer)]
             assert seen.events[0].flow == (flow if is_flow_known else flow._replace(number=0))
 

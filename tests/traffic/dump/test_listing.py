@@ -77,13 +77,10 @@ def test_an_association_that_was_rejected_is_two_lines() -> None:
     ]
 
 
-def test_associations_of_which_nothing_is_wanted_are_left_out_and_ends_of_others_are_kept() -> None:
-    made = Listing()
-    lines: list[Line] = []
-    wanted = echo(TWO, 1)
-    for record in [opened(ONE), echo(ONE, 1), notice("released", ONE), opened(TWO), wanted, notice("released", TWO)]:
-        lines += made.add(record, is_wanted=record is wanted)
-    assert [_short(line).split()[0] for line in [*lines, *made.finish()]] == ["association", "2.1", "released"]
+def test_a_connection_on_which_nothing_was_said_is_shown_with_details_only() -> None:
+    silent = notice("closed", ONE, "closed without a word")
+    assert shown([silent]) == []
+    assert shown([silent], details=True)[1:] == ["closed without a word"]
 
 
 def test_details_are_shown_when_asked_for() -> None:
