@@ -9,7 +9,6 @@ from typing import Final
 from mockpacs.archive import Archive, Model, QueryOptions
 from mockpacs.errors import IdentifierError, StorageError
 from mockpacs.services.request import Lane, Outcome, Request
-from mockpacs.traffic.identifier import describe_identifier
 from mockpacs.wire import Encoding
 from mockpacs.wire.status import CANCEL, DOES_NOT_MATCH, OUT_OF_RESOURCES, PENDING, PENDING_WITH_WARNING, SUCCESS
 
@@ -39,22 +38,21 @@ class QueryService:
             yield Outcome(DOES_NOT_MATCH, comment="No identifier came with the request")
             return
         encoding = Encoding.of(request.context.transfer_syntax)
-        subject = describe_identifier(request.data, encoding)
         try:
             for outcome in self._matches(request, request.data, encoding):
                 if request.cancelled():
                     break
                 yield outcome
         except IdentifierError as error:
-            yield Outcome(error.status, comment=str(error), offending=error.offending, subject=subject)
+            yield Outcome(error.status, comment=str(error), offending=error.offending)
             return
         except StorageError as error:
-            yield Outcome(OUT_OF_RESOURCES, comment=str(error), subject=subject)
+            yield Outcome(OUT_OF_RESOURCES, comment=str(error))
             return
         if request.cancelled():
-            yield Outcome(CANCEL, subject=subject)
+            yield Outcome(CANCEL)
         else:
-            yield Outcome(SUCCESS, subject=subject)
+            yield Outcome(SUCCESS)
 
     def _matches(self, request: Request, identifier: bytes, encoding: Encoding) -> Iterator[Outcome]:
         options = _negotiated(self.options, request.agreed.get(request.context.abstract_syntax, b""))

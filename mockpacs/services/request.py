@@ -38,8 +38,6 @@ class Outcome:
     """Error Comment (0000,0902); cut to 64 characters on the wire."""
     offending: tuple[int, ...] = ()
     """Offending Element (0000,0901)."""
-    subject: str = ""
-    """What the exchange was about, for the line a person reads; set on the final outcome."""
 
 
 class Lane(Enum):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from mockpacs.archive import Archive, Spool, Stored
 from mockpacs.services.request import Lane, Outcome, Request
-from mockpacs.traffic.subject import shortened
 from mockpacs.wire.status import CANNOT_UNDERSTAND, SOP_CLASS_NOT_SUPPORTED
 
 BIT_PRESERVING = bytes((2, 0, 3, 0, 0, 0))
@@ -41,14 +40,14 @@ class StorageService:
                 else:
                     kept.append(request.data)
         stored = iter(self._archive.store(kept))
-        return [refusal or _outcome(request, next(stored)) for request, refusal in zip(requests, refusals, strict=True)]
+        return [refusal or _outcome(next(stored)) for refusal in refusals]
 
     def answer_at_once(self, request: Request) -> Outcome | None:
         """The one outcome of one request, unless somebody else is at the index."""
         if not isinstance(request.data, Spool) or _refusal(request):
             return self.answer_all([request])[0]
         stored = self._archive.store_at_once(request.data)
-        return _outcome(request, stored) if stored else None
+        return _outcome(stored) if stored else None
 
     def tidy(self) -> None:
         """Fold the log of the index into its file."""
@@ -66,7 +65,5 @@ def _refusal(request: Request) -> Outcome | None:
     return None
 
 
-def _outcome(request: Request, stored: Stored) -> Outcome:
-    instance = request.command.affected_sop_instance or ""
-    subject = f"{stored.modality or '?'} {shortened(instance)}"
-    return Outcome(stored.status, comment=stored.comment, offending=tuple(stored.offending), subject=subject)
+def _outcome(stored: Stored) -> Outcome:
+    return Outcome(stored.status, comment=stored.comment, offending=tuple(stored.offending))

@@ -26,7 +26,7 @@ from tests.net.surroundings import (
 from tests.net.wire_client import ct_image
 
 MATCH = Outcome(0xFF00, data=b"match")
-DONE = Outcome(0x0000, subject="done")
+DONE = Outcome(0x0000)
 
 
 def dialogue_in(around: Surroundings, association: Association) -> Dialogue:

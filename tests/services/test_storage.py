@@ -31,16 +31,6 @@ def test_a_stored_instance_is_found_byte_for_byte_when_success_is_said(archive: 
     assert stored is not None
     assert stored.read() == data
     assert (outcome.status, outcome.data, outcome.comment, outcome.offending) == (0x0000, None, "", ())
-    assert outcome.subject == "CT 1.2.3.4.5"
-
-
-def test_a_long_uid_is_cut_in_the_line_for_people(archive: Archive) -> None:
-    uid = "1.2.826.0.1.3680043.9.1234567.1"
-
-    (outcome,) = StorageService(archive).answer(store_request(archive, ct(uid), uid))
-
-    assert outcome.status == 0x0000
-    assert outcome.subject == "CT 1.2.826.0.1.36800..."
 
 
 def test_warnings_of_the_archive_reach_the_outcome(archive: Archive) -> None:
@@ -59,7 +49,6 @@ def test_a_request_without_a_data_set_cannot_be_understood(archive: Archive) -> 
     (outcome,) = StorageService(archive).answer(Request(command, AcceptedContext(1, CT, EXPLICIT)))
 
     assert outcome.status == 0xC000
-    assert outcome.subject == ""
     assert archive.counts().instances == 0
 
 
