@@ -95,7 +95,7 @@ def whole_number(text: str | None, flag: str) -> int | None:
 def _names_a_recording(word: str) -> bool:
     if word == STANDARD_INPUT or word.lower().endswith(SUFFIXES):
         return True
-    return bool(word) and ":" not in word and (os.sep in word or Path(word).exists())
+    return bool(word) and ":" not in word and (os.sep in word or _exists(Path(word)))
 
 
 def _refuse_several(words: Sequence[str]) -> None:
@@ -108,15 +108,23 @@ def _refuse_several(words: Sequence[str]) -> None:
 
 
 def _found(path: Path, storage: str | None, config: str | None) -> Path:
+    if not _exists(path):
+        raise RecordingError(f"{path}: no such file{_suggestion(_folder(storage, config))}")
     if path.is_dir():
         from mockpacs.traffic.folder import recordings
 
         inner = path / FOLDER
         folder = inner if not recordings(path) and recordings(inner) else path
         return _newest(folder, f"{path} is a folder without recordings")
-    if not path.exists():
-        raise RecordingError(f"{path}: no such file{_suggestion(_folder(storage, config))}")
     return path
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; a long filter is too long for the name of one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _newest(folder: Path, why_not: str) -> Path:
