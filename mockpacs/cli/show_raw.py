@@ -40,16 +40,15 @@ def _copy(where: Asked, source: Opened, wanted: Filter, out: BinaryIO) -> None:
     numbers: set[int | None] | None = None
     if wanted.text:
         numbers = {None} | {record.association.number for record in there(source, wanted) if record.association}
-    reader = RawReader(recording.parts[0])
     is_empty = True
-    for path in recording.parts:
-        if path != recording.parts[0]:
-            reader.turn_to(path)
-        for number, data in reader.more():
-            is_empty = False
-            if numbers is None or number in numbers:
-                out.write(data)
-    reader.close()
+    with contextlib.closing(RawReader(recording.parts[0])) as reader:
+        for path in recording.parts:
+            if path != recording.parts[0]:
+                reader.turn_to(path)
+            for number, data in reader.more():
+                is_empty = False
+                if numbers is None or number in numbers:
+                    out.write(data)
     if is_empty:
         raise RecordingError("; ".join([f"{where.name} is empty", *reader.problems]))
     for problem in reader.problems:

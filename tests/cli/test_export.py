@@ -74,6 +74,7 @@ def test_bulk_data_is_left_out_unless_asked_for(tmp_path: Path, capsys: pytest.C
         ([], "nothing to do; give --objects DIR or --json"),
         (["--objects", "x", "--bulk"], "--bulk goes with --json"),
         (["--json", "nonsense"], '"nonsense" is no term'),
+        (["--objects", __file__], "test_export.py is no folder; instances are written into a folder"),
     ],
 )
 def test_nonsense_is_answered_with_a_sentence_and_status_2(

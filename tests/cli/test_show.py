@@ -254,6 +254,10 @@ def _written(first: Path) -> int:
         (["--raw", "--json"], "--raw shows the packets as they are"),
         (["--findings", "--follow"], "--findings goes with a filter and --json only"),
         (["--limit", "many"], '--limit: "many" is not a whole number'),
+        (["--limit", "-1"], '--limit: "-1" is not a whole number'),
+        (["nowhere/at_all"], "nowhere/at_all: no such file"),
+        (["a.pcapng", "b.pcapng"], "b.pcapng is a second recording; name one"),
+        (["(" * 5000], "parentheses"),
         (["--color", "red"], '--color: "red" is none of auto, always, never'),
         (["--bogus"], "No such option: --bogus"),
     ],
@@ -270,6 +274,16 @@ def test_nonsense_is_answered_with_a_sentence_and_status_2(
     told = capsys.readouterr()
     assert sentence in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"], ["--findings"]])
+def test_an_empty_file_is_called_empty_and_the_standard_input_by_its_name(tmp_path: Path, options: list[str]) -> None:
+    empty = tmp_path / "empty.pcapng"
+    empty.touch()
+    for name, told in ((str(empty), str(empty)), ("-", "the standard input")):
+        process = start(name, *options)
+        assert process.communicate(b"", timeout=20) == (b"", f"mockpacs: {told} is empty\n".encode())
+        assert process.returncode == 2
 
 
 def test_a_storage_folder_without_recordings_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

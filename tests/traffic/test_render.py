@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from mockpacs.traffic.exchange import Answer, Association, Exchange, Notice
-from mockpacs.traffic.render import as_json, clock, duration, iso_time, line, size
+from mockpacs.traffic.render import as_json, clock, columns, duration, iso_time, line, size
+from mockpacs.wire import CommandField, Tag, request
 
 PEER = Association(3, "127.0.0.1:50000", "STORESCU", "PACS", "jane")
 ONCE = (Answer(0, 1, 0.0123, 0.0123),)
@@ -39,6 +41,12 @@ def test_an_exchange_is_one_line_with_who_what_and_how_long() -> None:
         "success",
         *["CT", "1.2.3", "524", "kB", "12", "ms"],
     ]
+
+
+def test_what_a_scenario_decided_follows_the_comment() -> None:
+    text = line(replace(STORED, comment="disk full", rule='a "b"', fault="cut\x1b[2J"))
+
+    assert 'disk full  rule "a "b""  fault "cut\\x1b[2J"  12 ms' in text
 
 
 def test_a_comment_follows_the_subject_and_no_answer_is_said() -> None:
@@ -72,6 +80,21 @@ def test_columns_stand_below_each_other() -> None:
     assert line(STORED).index("STORESCU") == line(other).rindex("STORESCU")
 
 
+@pytest.mark.parametrize("cells", ["aaaa", "aaaaaaaa", "aaaaaaaaaaaa", "山田^", "e\u0301aaa"])
+def test_what_is_too_long_for_its_column_moves_only_what_it_must(cells: str) -> None:
+    text = columns((0, "1.1"), (5, cells), (12, ""), (14, "end"))
+    wide = sum(mark in "山田" for mark in cells) - cells.count("\u0301")
+
+    assert text.endswith(f"{cells} end" if len(cells) > 8 else "end")
+    assert len(text) + wide == max(17, 5 + len(cells) + 4)
+
+
+def test_long_titles_and_statuses_leave_the_durations_below_each_other() -> None:
+    long = replace(STORED, association=replace(PEER, calling="A-TITLE-OF-16-CH"), status=0xB000)
+
+    assert line(long).rindex("12 ms") == line(STORED).rindex("12 ms")
+
+
 @pytest.mark.parametrize(
     ("peer", "who"),
     [(PEER, "STORESCU"), (Association(3, "127.0.0.1:50000"), "127.0.0.1:50000"), (None, "")],
@@ -102,6 +125,13 @@ def test_a_line_stays_a_line_however_much_the_peer_says() -> None:
     record = Exchange(Association(1, much, much, much), 1, "C-STORE", 0, much, much, 0.0, 0.0)
 
     assert len(line(record)) < 300
+    assert len(line(Notice(0.0, "aborted", much, PEER))) < 500
+
+
+@pytest.mark.parametrize("when", [1e19, -1e19, 9e17, 1e12])
+def test_a_moment_that_no_calendar_has_is_no_error(when: float) -> None:
+    assert line(Notice(when, "closed", "gone")).split() == ["--:--:--.---", "gone"]
+    assert as_json(Notice(when, "closed", "gone"))["time"] == f"@{when:.0f}"
 
 
 def test_an_exchange_as_json_has_numbers_where_numbers_are_meant() -> None:
@@ -123,6 +153,21 @@ def test_an_exchange_as_json_has_numbers_where_numbers_are_meant() -> None:
         "milliseconds": 12.3,
         "bytes": 524_000,
         "responses": 1,
+    }
+
+
+def test_json_has_message_id_uids_rule_and_fault_when_there_are_any() -> None:
+    command = request(
+        CommandField.C_STORE_RQ, 7, elements={Tag.AFFECTED_SOP_CLASS: "1.2", Tag.AFFECTED_SOP_INSTANCE: "3"}
+    )
+    said = as_json(replace(STORED, command=command, rule="full", fault="late"))
+
+    assert {name: said[name] for name in said.keys() - as_json(STORED).keys()} == {
+        "message_id": 7,
+        "sop_class": "1.2",
+        "sop_instance": "3",
+        "rule": "full",
+        "fault": "late",
     }
 
 

@@ -53,7 +53,7 @@ def duration(text: str) -> float:
     """Seconds, or a number with us, ms, s, m, h or d."""
     found = _DURATION.fullmatch(text)
     if not found:
-        raise ValueError("a number of seconds, or a number with ms, s, m, h or d")
+        raise ValueError("a number of seconds, or a number with us, ms, s, m, h or d")
     return float(found[1]) * _UNITS[found[2]] if found[2] else float(found[1])
 
 

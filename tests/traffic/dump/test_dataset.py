@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockpacs.traffic.dump import dataset
+from mockpacs.traffic.dump import dataset, walk
 from mockpacs.traffic.dump.line import Tone
 from mockpacs.wire.dataset import (
     DEFLATED,
@@ -220,6 +220,14 @@ def test_a_cut_sequence_shows_what_is_there_of_it() -> None:
     lines = list(dataset.lines(nested(EXPLICIT_LITTLE)[:30], EXPLICIT_LITTLE))
     assert [line.tone for line in lines] == [Tone.BAD] * 3 + [Tone.PLAIN]
     assert "ReferencedSeriesSequence says 30 bytes, 18 are left" in lines[0].text
+
+
+def test_elements_without_end_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "ELEMENTS_AT_MOST", 10)
+    empty = encode_element(0x00080008, "CS", b"", EXPLICIT_LITTLE)
+    shown = [line.text for line in dataset.lines(empty * 20, EXPLICIT_LITTLE)]
+    assert sum("ImageType" in text for text in shown) == 10
+    assert shown[10] == "unreadable from byte 80: more than 10 elements; the rest is not looked at"
 
 
 def test_ten_thousand_levels_are_no_deeper_than_thirty_two() -> None:
