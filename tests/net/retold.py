@@ -36,6 +36,8 @@ _ONLY_SEEN = (
     # the peer was gone, or we had not begun, before the other half of a PDU of ours left
     r"half a PDU.*, sent by us",
     r"\d+ bytes at the end did not leave",
+    # the A-ABORT of a server that stops did not leave
+    r"aborted by us: the transport connection closed without a release .*",
     # a connection on which nothing was said is no news for the live server
     r"closed without a word",
 )

@@ -32,7 +32,7 @@ class Slow:
         assert self.gate.wait(PATIENCE_SECONDS)
         if self.failures:
             raise self.failures.pop()
-        return [Outcome(0, subject=str(request.command.message_id)) for request in requests]
+        return [Outcome(0, comment=str(request.command.message_id)) for request in requests]
 
 
 class Running:
@@ -75,7 +75,7 @@ def test_all_that_waits_while_the_disk_is_busy_shares_transactions(waiting: int,
 
             assert [len(transaction) for transaction in running.storage.transactions] == [1, *sizes]
             assert [number for number, _ in running.answers] == list(range(waiting + 1))
-            assert all(outcome.subject == str(number) for number, outcome in running.answers)
+            assert all(outcome.comment == str(number) for number, outcome in running.answers)
 
     asyncio.run(scene())
 
@@ -170,7 +170,7 @@ class Counting:
         for number in range(self.count):
             self.made += 1
             self.threads.add(threading.current_thread().name)
-            yield Outcome(0xFF00, subject=str(number))
+            yield Outcome(0xFF00, comment=str(number))
         if self.failure:
             raise self.failure
 
@@ -183,7 +183,7 @@ def test_the_first_batch_is_small_and_the_others_are_large() -> None:
             sizes, subjects = [], []
             while batch := await batches.take():
                 sizes.append(len(batch))
-                subjects += [outcome.subject for outcome in batch]
+                subjects += [outcome.comment for outcome in batch]
             await batches.close()
 
             assert subjects == [str(number) for number in range(1000)]
