@@ -211,7 +211,7 @@ NOT_A_CONFIGURATION: list[tuple[bytes, str]] = [
     (b"hello", ":1:1: a configuration is a mapping"),
     (b"port: 1\n---\nport: 2\n", ":2:1: a second document"),
     (b"? [a]\n: 1\n", ":1:3: a key must be a word"),
-    (b"users: " + b"[" * 50_000, "nested deeper than 16 levels"),
+    (b"users: " + b"[" * 50_000, "nested deeper than 24 levels"),
     (b"port: 1\n\x89PNG\r\n\x1a\n", ":2:1: not text in UTF-8 (byte 0x89)"),
     (b"port: 1\naet: \x00\n", ":2:1: a character YAML does not allow"),
     (b"# line\n" * 100_000, ":1: larger than"),

@@ -14,7 +14,7 @@ import pytest
 
 from mockpacs.cli import main
 from mockpacs.config import load, schema
-from mockpacs.config.words import Flag
+from mockpacs.written.words import Flag
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

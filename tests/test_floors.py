@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"wire", "errors", "version"},
+    {"wire", "written", "errors", "version"},
     {"traffic", "scenario", "archive"},
     {"services"},
     {"net"},
@@ -26,6 +26,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Next door on the same floor: wire knows the errors, the assembly the configuration, the faces one another.
 DOORS = {
     ("wire", "errors"),
+    ("written", "errors"),
     ("app", "serving"),
     ("app", "config"),
     ("serving", "config"),
@@ -43,7 +44,9 @@ TENANTS = {
     "playhouse": {"archive"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "yaml": {"config", "scenario"},
+    "yaml": {"written"},
+    "pydantic": {"scenario"},
+    "pydantic_core": {"scenario"},
     "asyncio": NETWORKERS,
     "socket": NETWORKERS,
     "selectors": NETWORKERS,

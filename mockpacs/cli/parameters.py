@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperCommand
 
 from mockpacs.config import Option, schema
-from mockpacs.config.kinds import Many
-from mockpacs.config.words import Choice, Flag, names_files
+from mockpacs.written.kinds import Many
+from mockpacs.written.words import Choice, Flag, names_files
 
 Config = Annotated[
     str | None,

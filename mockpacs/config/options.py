@@ -11,11 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from mockpacs.config.kinds import Kind, Many, Refused, nearest, quoted
-from mockpacs.config.numbers import Seconds, Size, Whole
 from mockpacs.config.users import User, UserKind
-from mockpacs.config.words import Choice, FilePath, Flag, Host, OptionalPath, Title
 from mockpacs.errors import ConfigurationError
+from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted
+from mockpacs.written.numbers import Seconds, Size, Whole
+from mockpacs.written.words import Choice, FilePath, Flag, Host, OptionalPath, Title
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mockpacs.config.kinds import Many, Refused, nearest, quoted
 from mockpacs.config.options import InvalidOptionsError, Option, Options, schema
-from mockpacs.config.words import names_files
 from mockpacs.errors import ConfigurationError
+from mockpacs.written.kinds import Many, Refused, nearest, quoted
+from mockpacs.written.words import names_files
 
 PREFIX = "MOCKPACS_"
 # Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
@@ -65,7 +65,7 @@ def _all(config_file: Path | None, environ: Mapping[str, str], command_line: Map
 
 
 def _from_file(path: Path) -> Iterator[Raw]:
-    from mockpacs.config.yaml_file import Text, read_mapping  # PyYAML costs 25 ms, most starts have no file
+    from mockpacs.written.yaml_file import Text, read_mapping  # PyYAML costs 25 ms, most starts have no file
 
     for key, value in read_mapping(path).items():
         place = key.place if isinstance(key, Text) else str(path)
@@ -79,7 +79,7 @@ def _from_file(path: Path) -> Iterator[Raw]:
 
 def _anchored(value: Any, folder: Path) -> Any:
     """Paths in a file are meant from the file's own folder, wherever the program was started."""
-    from mockpacs.config.yaml_file import Items, Text
+    from mockpacs.written.yaml_file import Items, Text
 
     if isinstance(value, Items):
         items = Items(value.place)
@@ -110,7 +110,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[Raw]:
 
 def _flow_list(place: str, option: Option, text: str) -> Raw:
     """``[a, "b,c", {name: d}]``: a list with commas or mappings in its items, written as YAML."""
-    from mockpacs.config.yaml_file import parse
+    from mockpacs.written.yaml_file import parse
 
     try:
         return Raw(place, option, parse(text, place))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, cast
 
-from mockpacs.config.kinds import Refused, nearest, quoted, refused
+from mockpacs.written.kinds import Refused, nearest, quoted, refused
 
 TokenType = Literal["kerberos", "saml", "jwt"]
 TOKEN_TYPES: tuple[TokenType, ...] = ("kerberos", "saml", "jwt")

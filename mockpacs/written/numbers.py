@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mockpacs.config.kinds import refused
+from mockpacs.written.kinds import refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """A YAML file as text with places: scalars stay text, every part knows its file:line:column, nothing is ever executed.
 
-Anchors, aliases, tags and duplicate keys are errors: a configuration needs none of them, and bombs are made of them.
+Anchors, aliases, unknown tags and duplicate keys are errors: nobody needs them here, and bombs are made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,21 @@ import yaml
 from mockpacs.errors import ConfigurationError
 
 LARGEST_FILE = 256 * 1024  # bytes
-DEEPEST = 16
+DEEPEST = 24
 
 
 class Text(str):
-    """A scalar and where it stands."""
+    """A scalar, where it stands, and its tag: "" but for those a reader asked for."""
 
-    __slots__ = ("place",)
+    __slots__ = ("place", "tag")
     place: str
+    tag: str
 
-    def __new__(cls, text: str, place: str) -> Text:
+    def __new__(cls, text: str, place: str, tag: str = "") -> Text:
         """Text at a place."""
         self = super().__new__(cls, text)
         self.place = place
+        self.tag = tag
         return self
 
 
@@ -49,17 +51,20 @@ class Mapping(dict[str, Any]):
 Node = Text | Items | Mapping | None
 
 
-def read_mapping(path: Path) -> Mapping:
-    """The mapping a file holds; an empty file is an empty one. Raises `ConfigurationError` with a place."""
-    root = parse(_contents(path), str(path))
+def read_mapping(path: Path, *, what: str = "configuration", tags: Container[str] = ()) -> Mapping:
+    """The mapping a file holds; an empty file is an empty one. Raises `ConfigurationError` with a place.
+
+    ``what`` is the word for such a file in a complaint; ``tags`` are those a scalar may have, such as ``!bytes``.
+    """
+    root = parse(_contents(path, what), str(path), tags)
     if root is None:
         return Mapping(str(path))
     if not isinstance(root, Mapping):
-        raise ConfigurationError(f"{root.place}: a configuration is a mapping (key: value), this is not")
+        raise ConfigurationError(f"{root.place}: a {what} is a mapping (key: value), this is not")
     return root
 
 
-def _contents(path: Path) -> str:
+def _contents(path: Path, what: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
@@ -67,7 +72,7 @@ def _contents(path: Path) -> str:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > LARGEST_FILE:
         line = data.count(b"\n") + 1
-        raise ConfigurationError(f"{path}:{line}:1: larger than {LARGEST_FILE} bytes, which no configuration needs")
+        raise ConfigurationError(f"{path}:{line}:1: larger than {LARGEST_FILE} bytes, which no {what} needs")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,10 +81,10 @@ def _contents(path: Path) -> str:
     return text
 
 
-def parse(text: str, name: str) -> Node:
-    """The value in a YAML text; ``name`` is what places begin with."""
+def parse(text: str, name: str, tags: Container[str] = ()) -> Node:
+    """The value in a YAML text; ``name`` is what places begin with, ``tags`` are those a scalar may have."""
     try:
-        return _Builder(name).build(yaml.parse(text, Loader=yaml.BaseLoader))
+        return _Builder(name, tags).build(yaml.parse(text, Loader=yaml.BaseLoader))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigurationError(
@@ -98,8 +103,9 @@ def _place(name: str, mark: Any) -> str:
 class _Builder:
     """Builds the tree from parser events with a stack of its own, so depth costs no recursion."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tags: Container[str]) -> None:
         self.name = name
+        self.tags = tags
         self.root: Node = None
         self.documents = 0
         self.open: list[Items | Mapping] = []
@@ -130,14 +136,15 @@ class _Builder:
                 raise ConfigurationError(f"{self._at(event)}: a second document; only one is read")
         if getattr(event, "anchor", None) is not None:
             raise ConfigurationError(f"{self._at(event)}: anchors and aliases are not read here")
-        if getattr(event, "tag", None) is not None:
-            raise ConfigurationError(f"{self._at(event)}: tags ({event.tag}) are not read here")
+        tag = getattr(event, "tag", None)
+        if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in self.tags):
+            raise ConfigurationError(f"{self._at(event)}: tags ({tag}) are not read here")
 
     def _scalar(self, event: Any) -> Text | None:
         """Text; or None for a plain scalar that says nothing, which leaves a key unset."""
         if event.style is None and event.value in ("", "~", "null"):
             return None
-        return Text(event.value, self._at(event))
+        return Text(event.value, self._at(event), event.tag or "")
 
     def _enter(self, container: Items | Mapping, event: Any) -> None:
         if len(self.open) >= DEEPEST:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from mockpacs.config.kinds import Kind, Many, Refused, nearest, quoted, refused
+from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted, refused
 
 
 class Flag:
