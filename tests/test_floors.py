@@ -38,7 +38,7 @@ NETWORKERS = {"net", "replay", "app", "serving", "cli", "web", "pytest_plugin"}
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},
-    "pydicom": {"wire", "traffic", "archive", "services"},
+    "pydicom": {"wire", "traffic", "archive", "services", "scenario"},
     "peewee": {"archive", "traffic"},
     "dpkt": {"traffic"},
     "playhouse": {"archive"},

@@ -1,0 +1,207 @@
+"""What a rule waits for: the conditions of ``when``."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from mockpacs.scenario.part import Part
+from mockpacs.scenario.values import (
+    ByteCount,
+    Count,
+    Event,
+    Many,
+    Positive,
+    Service,
+    Status,
+    Tag,
+    Text,
+    one_of,
+    scalar,
+)
+from mockpacs.written.kinds import nearest, quoted
+
+PRESENCE = ("present", "absent", "empty", "universal")
+LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+
+
+class Moment(StrEnum):
+    """The moments of an exchange at which a rule can act. An event has only one: `REQUEST`."""
+
+    REQUEST = "request"
+    RECEIVED = "received"
+    PDU = "pdu"
+    BEFORE_RESPONSE = "before-response"
+    RESPONSE = "response"
+    BETWEEN_RESPONSES = "between-responses"
+    AFTER_RESPONSE = "after-response"
+
+
+class At(Part):
+    """A moment: a word, or a place in what is being received."""
+
+    key: ClassVar[str] = "moment"
+    moment: Annotated[
+        Moment,
+        *scalar(
+            lambda value: Moment(one_of(*(m for m in Moment if m not in (Moment.RECEIVED, Moment.PDU)))(value)),
+            {"enum": [str(m) for m in Moment if m not in (Moment.RECEIVED, Moment.PDU)]},
+        ),
+    ] = Field(
+        Moment.REQUEST,
+        description=(
+            "request: the request is complete and its turn has come; before-response: the honest answer is known and "
+            "nothing of it has left; response: it is about to leave; between-responses: a pending response has left; "
+            "after-response: the final response has left"
+        ),
+    )
+    received: ByteCount | None = Field(None, description="that many bytes of the data set have come")
+    pdu: Positive | None = Field(None, description="that many P-DATA-TF PDUs of the message have come")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_fields_set) > 1:
+            raise ValueError("a rule has one moment: request, received, pdu, ...; write a rule for each")
+        return self
+
+    @property
+    def when(self) -> Moment:
+        """Which moment it is."""
+        if self.received is not None:
+            return Moment.RECEIVED
+        return Moment.PDU if self.pdu is not None else self.moment
+
+    @property
+    def mark(self) -> int:
+        """Bytes or PDUs after which it is there; 0 for the other moments."""
+        return self.received or self.pdu or 0
+
+
+def _pattern(value: Any) -> re.Pattern[str]:
+    if isinstance(value, re.Pattern):
+        return value
+    try:
+        return re.compile(str(value))
+    except re.error as error:
+        raise ValueError(f"{quoted(value)} is not a regular expression: {error}") from error
+
+
+Regex = Annotated[re.Pattern[str], *scalar(_pattern, {"type": "string", "format": "regex"})]
+Texts = Annotated[tuple[Text, ...], Many]
+
+
+class Words(Part):
+    """A text, a pattern, or several of them: any will do. ``*`` and ``?`` stand for any characters and one."""
+
+    key: ClassVar[str] = "in"
+    in_: Texts = Field((), alias="in", description="one of these, globs allowed")
+    not_: Words | None = Field(None, alias="not", description="anything but this")
+    matches: Regex | None = Field(None, description="a regular expression that the whole text matches")
+
+
+class Attribute(Part):
+    """What the value of an attribute must be. All keys that are written must hold."""
+
+    key: ClassVar[str] = "in"
+    in_: Texts = Field(
+        (), alias="in", description="one of these, after DICOM trimming; * and ? are globs over the text"
+    )
+    not_: Attribute | None = Field(None, alias="not", description="anything but this")
+    matches: Regex | None = Field(None, description="a regular expression that a whole value matches")
+    gt: Text | None = Field(None, description="greater than: numbers by value, dates and times as text")
+    lt: Text | None = Field(None, description="less than")
+    between: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="from the first to the second, both included"
+    )
+    size: Count | None = Field(None, description="the number of values, or of items of a sequence")
+    presence: Annotated[str, *scalar(one_of(*PRESENCE), {"enum": list(PRESENCE)})] | None = Field(
+        None, description="present, absent, empty (zero length), or universal (zero length or a lone *)"
+    )
+    item: Attributes | None = Field(None, description="conditions on one item of a sequence")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_apart(cls, value: Any) -> Any:
+        """``absent`` is a presence, ``{Modality: MR}`` is an item."""
+        if isinstance(value, str) and value in PRESENCE and getattr(value, "tag", "") == "":
+            return {"presence": value}
+        if isinstance(value, dict) and value and not any(key in _ATTRIBUTE_KEYS for key in value):
+            if any(_is_attribute(key) for key in value):
+                return {"item": value}
+            key = next(iter(value))
+            near = nearest(str(key), _ATTRIBUTE_KEYS)
+            raise ValueError(f"unknown condition {quoted(str(key))}{near or '; known: ' + ', '.join(_WRITTEN)}")
+        return value
+
+
+_WRITTEN = ("in", "not", "matches", "gt", "lt", "between", "size", "presence")
+_ATTRIBUTE_KEYS = (*_WRITTEN, "in_", "not_", "item")
+
+
+def _is_attribute(key: Any) -> bool:
+    return not isinstance(key, str) or key[:1].isupper() or key[:1].isdigit() or key.startswith("(")
+
+
+Attributes = dict[Tag, Attribute]
+
+
+class States(Part):
+    """Named states and the values they must have."""
+
+    model_config = Part.model_config | {"extra": "allow"}
+    __pydantic_extra__: dict[str, Words]
+
+    @property
+    def wanted(self) -> dict[str, Words]:
+        """The conditions by the name of the state."""
+        return self.__pydantic_extra__
+
+
+def _level(value: Any) -> str:
+    return one_of(*LEVELS)(str(value).upper())
+
+
+class When(Part):
+    """The conditions of a rule; all must hold."""
+
+    service: Annotated[tuple[Service, ...], Many] = Field((), description="DIMSE services, or any")
+    event: Annotated[tuple[Event, ...], Many] = Field(
+        (), description="what happens to a connection or an association rather than in an exchange"
+    )
+    at: At = Field(At(), description="the moment inside an exchange, default: request")
+    calling: Words | None = Field(None, description="calling AE title")
+    called: Words | None = Field(None, description="called AE title")
+    peer: Words | None = Field(None, description="address of the peer, without port")
+    sop_class: Words | None = Field(
+        None, description="SOP class (of an association: one that was proposed) by name, keyword or UID"
+    )
+    transfer_syntax: Words | None = Field(None, description="transfer syntax, the same way")
+    model: Words | None = Field(None, description="query model: the SOP class of a C-FIND, C-GET or C-MOVE")
+    level: Annotated[tuple[Annotated[str, *scalar(_level, {"enum": list(LEVELS)})], ...], Many] = Field(
+        (), description="Query/Retrieve Level of the identifier"
+    )
+    query: Attributes = Field({}, description="conditions on the attributes of an identifier")
+    dataset: Attributes = Field({}, description="conditions on the attributes of a data set")
+    status: Annotated[tuple[Status, ...], Many] = Field(
+        (), description="status of the response, at before-response, response, between-responses and after-response"
+    )
+    state: States = Field(
+        default_factory=lambda: States.model_validate({}), description="values that named states must have"
+    )
+
+    @model_validator(mode="after")
+    def _meets_something(self) -> Self:
+        if not self.service and not self.event:
+            raise ValueError("a service (C-STORE, any, ...) or an event (associate, release, ...) is needed here")
+        if self.service and self.event:
+            raise ValueError("it is about a service or about an event, not about both")
+        if self.event and self.at.model_fields_set:
+            raise ValueError("an event has no moments: at belongs to a service")
+        return self
+
+
+Words.model_rebuild()
+Attribute.model_rebuild()
