@@ -9,18 +9,21 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mockpacs.archive import Archive
-from mockpacs.config import Options
-from mockpacs.errors import StartError
+from mockpacs.config import Options, load
+from mockpacs.errors import MockpacsError, StartError
 from mockpacs.serving import Observer, Serving
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.traffic.journal import Journal
+
+if TYPE_CHECKING:
+    from mockpacs.scenario.engine import Engine, Tally
 
 T = TypeVar("T")
 
@@ -38,6 +41,10 @@ class Summary:
     """Bytes of data sets received in C-STORE requests."""
     seconds: float = 0.0
     """From start to stop; 0 before the stop."""
+    rules: tuple[Tally, ...] = ()
+    """How often each rule of the scenarios fired, and what came closest to those that never did; after the stop."""
+    unmet: tuple[str, ...] = ()
+    """What the scenarios expected and did not happen; after the stop."""
 
 
 class MockPACS:
@@ -57,7 +64,7 @@ class MockPACS:
         Raises `ConfigurationError` on an impossible option.
         """
         if options is None:
-            options = Options(port=0, memory="storage" not in overrides)
+            options = _as_in_a_test(overrides)
         self.options = options.but(**overrides)
         self.summary = Summary()
         self.journal = Journal()
@@ -95,6 +102,19 @@ class MockPACS:
     def archive(self) -> Archive:
         """The stored instances."""
         return self._running.archive
+
+    @property
+    def engine(self) -> Engine | None:
+        """What decides by the scenarios; None without one."""
+        theatre = self._running.environment.theatre
+        return theatre.engine if theatre else None
+
+    def reload(self) -> None:
+        """Read the scenarios again and play them from the start: counters, states, expectations.
+
+        Raises `ConfigurationError` when they cannot be read; then the old ones go on.
+        """
+        self._running.play(self.options)
 
     def start(self) -> Self:
         """Serve in a thread; returns when the port answers. Raises `StartError`, `ArchiveError`."""
@@ -156,6 +176,7 @@ class MockPACS:
         told_to_stop = asyncio.Event()
         _on_signals(told_to_stop.set)
         self._serving = await self._open(told_to_stop.set)
+        _on_hangup(self._reload)
         # This process is ours: what was made to start it is not looked at again, and what an association leaves behind
         # is collected less often. Connecting, echo and release take a seventh less time.
         gc.freeze()
@@ -178,7 +199,22 @@ class MockPACS:
         serving, self._serving = self._serving, None
         if serving is not None:
             self.summary.seconds = time.monotonic() - serving.started
-            await serving.close(self.options.stop_timeout)
+            try:
+                await serving.close(self.options.stop_timeout)
+            finally:
+                if theatre := serving.environment.theatre:
+                    self.summary.rules = tuple(theatre.engine.tally())
+                    self.summary.unmet = tuple(theatre.engine.unmet())
+
+    def _reload(self) -> None:
+        """As `reload`, for a signal: what goes wrong is told, and changes nothing."""
+        try:
+            self.reload()
+        except MockpacsError as error:
+            text = f"the scenarios were not read again, the old ones go on: {error}"
+        else:
+            text = "the scenarios were read again and begin anew"
+        self._observe(Notice(time.time(), "scenario", text))
 
     def _observe(self, record: Record) -> None:
         if isinstance(record, Notice):
@@ -196,6 +232,15 @@ class MockPACS:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"an observer of mockpacs failed on {record}", "exception": error}
                 )
+
+
+def _as_in_a_test(overrides: Mapping[str, Any]) -> Options:
+    """A free port, in memory unless there is a place for it; what scenarios say about the server holds too."""
+    options = Options(port=0, memory="storage" not in overrides)
+    scenarios = overrides.get("scenario")
+    if not scenarios:
+        return options
+    return load(None, {}, {"port": 0, "memory": options.memory, "scenario": scenarios})
 
 
 def _values(exchange: Exchange, tag: int) -> Sequence[str] | None:
@@ -241,3 +286,9 @@ def _on_signals(stop: Callable[[], None]) -> None:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+
+def _on_hangup(reload: Callable[[], None]) -> None:
+    """SIGHUP, where there is one, asks a server to read its scenarios again."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)

@@ -2,6 +2,7 @@
 
 MockpacsError                   everything below; its text is a sentence a user can act on
 ├── ConfigurationError          an option, environment variable or configuration file says something impossible
+│   └── ScenarioError           a scenario says something impossible; one line per problem, each with its place
 ├── StartError                  the server cannot serve: port in use, no rights, no such certificate
 ├── StopError                   the server did not stop cleanly within its limit
 ├── ArchiveError                the archive cannot do what was asked
@@ -24,6 +25,10 @@ class MockpacsError(Exception):
 
 class ConfigurationError(MockpacsError):
     """An option, an environment variable or a configuration file says something impossible."""
+
+
+class ScenarioError(ConfigurationError):
+    """A scenario says something impossible. Its text has a line ``path:line:column: sentence`` for each problem."""
 
 
 class StartError(MockpacsError):

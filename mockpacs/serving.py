@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,13 @@ class Serving:
             archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
             undo.callback(archive.close)
             _preload(archive, options, observe)
-            recorder = _recorder(options)
+            theatre, facts = None, []
+            if options.scenario:
+                from mockpacs import playing  # what it loads costs 200 ms, paid by those who play something
+
+                script = playing.script_of(options)
+                theatre, facts = playing.theatre_of(script), playing.facts_of(script)
+            recorder = _recorder(options, facts)
             if recorder is not None:
                 undo.callback(recorder.close)
             registry = Registry(archive, _query_options(options))
@@ -73,8 +79,11 @@ class Serving:
                 limits=_limits(options),
                 observe=observe,
                 recorder=recorder,
+                theatre=theatre,
             )
             listener = Listener(environment, tls)
+            if theatre is not None:
+                theatre.refuse = listener.refuse
             undo.callback(listener.halt)
             addresses = await listener.open(options.host, options.port)
             undo.pop_all()
@@ -88,6 +97,17 @@ class Serving:
         """The file that is being written, None without a recording."""
         recorder = self.environment.recorder
         return recorder.path if recorder else None
+
+    def play(self, options: Options) -> None:
+        """Read the scenarios again and play them from the start.
+
+        Raises `ConfigurationError`; then the old ones go on.
+        """
+        theatre = self.environment.theatre
+        if theatre is not None:
+            from mockpacs import playing
+
+            playing.change(theatre, playing.script_of(options))
 
     def halt(self, error: RecordingError, then: Callable[[], object]) -> None:
         """What cannot be recorded does not happen."""
@@ -121,11 +141,13 @@ class Serving:
             raise recorder.failure
 
 
-def _recorder(options: Options) -> Recorder | None:
+def _recorder(options: Options, facts: Sequence[str]) -> Recorder | None:
     folder = options.recordings_folder
     if folder is None:
         return None
-    return Recorder(folder, __version__, part_size=options.recording_size, total_size=options.recordings_total)
+    return Recorder(
+        folder, __version__, facts=facts, part_size=options.recording_size, total_size=options.recordings_total
+    )
 
 
 def _preload(archive: Archive, options: Options, observe: Observer) -> None:

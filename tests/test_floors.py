@@ -19,7 +19,7 @@ FLOORS = [
     {"services"},
     {"net"},
     {"replay"},
-    {"app", "serving", "config"},
+    {"app", "serving", "playing", "config"},
     {"cli", "web", "pytest_plugin", "__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -30,6 +30,8 @@ DOORS = {
     ("app", "serving"),
     ("app", "config"),
     ("serving", "config"),
+    ("serving", "playing"),
+    ("playing", "config"),
     ("__main__", "cli"),
     ("cli", "__init__"),
     ("__init__", "app"),

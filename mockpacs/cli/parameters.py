@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -17,7 +17,15 @@ Config = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="YAML file with any of these options.", show_default=False),
 ]
-METAVARS = {"Whole": "N", "Size": "BYTES", "Seconds": "SECONDS", "Host": "HOST", "Title": "AET", "UserKind": "USER"}
+METAVARS = {
+    "Whole": "N",
+    "Size": "BYTES",
+    "Seconds": "SECONDS",
+    "Host": "HOST",
+    "Title": "AET",
+    "UserKind": "USER",
+    "Seed": "N|random",
+}
 
 
 class TextCommand(TyperCommand):
@@ -27,13 +35,18 @@ class TextCommand(TyperCommand):
     33 adapters took 100 ms of a start of 280 ms.
     """
 
+    rest: ClassVar[str] = ""
+    """The option that takes words without a dash; without one they are refused."""
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Split the words into options; refuse what is none of them."""
         given, left, _ = self.make_parser(ctx).parse_args(args=list(args))
         if given.get("help"):
             typer.echo(ctx.get_help())
             ctx.exit()
-        if left:
+        if left and self.rest:
+            given[self.rest] = [*(given.get(self.rest) or ()), *left]
+        elif left:
             ctx.fail(f"unexpected argument: {' '.join(left)}")
         ctx.params = {parameter.name: given.get(parameter.name) for parameter in self.params}
         ctx.args = []

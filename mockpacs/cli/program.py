@@ -10,9 +10,11 @@ import typer
 
 from mockpacs import __version__
 from mockpacs.cli.archive import archive
+from mockpacs.cli.check import check
 from mockpacs.cli.export import export
 from mockpacs.cli.parameters import TextCommand, as_typed, spread
-from mockpacs.cli.serve import serve
+from mockpacs.cli.scenarios import scenarios
+from mockpacs.cli.serve import ServeCommand, serve
 from mockpacs.cli.show import show
 from mockpacs.cli.show_words import FilterCommand
 from mockpacs.errors import MockpacsError
@@ -60,7 +62,9 @@ def mockpacs(
         typer.echo(context.get_help())
 
 
-program.command(cls=TextCommand)(as_typed(serve))
+program.command(cls=ServeCommand)(as_typed(serve))
+program.command(cls=TextCommand)(check)
+program.command(cls=TextCommand)(scenarios)
 program.command(cls=FilterCommand)(show)
 program.command(cls=FilterCommand)(export)
 program.add_typer(archive)

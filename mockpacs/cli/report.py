@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from mockpacs import __version__
 from mockpacs.traffic.render import as_json, duration, iso_time, line, number_of, size
+from mockpacs.wire.text import printable
 
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS, Summary
     from mockpacs.config import Options
+    from mockpacs.scenario.script import Script
     from mockpacs.traffic.exchange import Record
 
 WARNING = "NOT FOR CLINICAL USE"
@@ -43,6 +45,8 @@ class TextReport:
             f"storage  {_place(options)}   {number_of(counts.instances, 'instance')}",
             f"recorder {pacs.recording or 'off'}",
         ]
+        if pacs.engine:
+            lines += _scenarios(pacs.engine.script)
         if repaired := str(pacs.archive.recovery):
             lines.append(repaired)
         if options.tls_cert:
@@ -66,7 +70,7 @@ class TextReport:
             f"         {service:<8}  {status:<20} {count:>7}"
             for (service, status), count in sorted(summary.exchanges.items())
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_rules(summary)])
 
 
 class JsonReport:
@@ -89,6 +93,8 @@ class JsonReport:
                 "storage": None if options.memory else str(options.storage),
                 "instances": counts.instances,
                 "recording": str(pacs.recording) if pacs.recording else None,
+                "scenarios": list(pacs.engine.script.names) if pacs.engine else [],
+                "seed": pacs.engine.seed if pacs.engine else None,
                 "repaired": str(pacs.archive.recovery),
             }
         )
@@ -111,8 +117,32 @@ class JsonReport:
                 "instances": summary.instances,
                 "bytes": summary.bytes,
                 "exchanges": exchanges,
+                "rules": {tally.name: tally.fired for tally in summary.rules},
+                "unmet": list(summary.unmet),
             }
         )
+
+
+def _scenarios(script: Script) -> list[str]:
+    """What is played: its names, how many rules, the seed."""
+    names = ", ".join(printable(name, 60) for name in script.names if name) or "without a name"
+    return [f"scenario {names}   {number_of(len(script.rules), 'rule')}, seed {script.seed}"]
+
+
+def _rules(summary: Summary) -> list[str]:
+    """How often each rule fired; for those that never did, what came closest and what was different."""
+    if not summary.rules:
+        return []
+    from mockpacs.scenario.near import closest
+
+    width = min(max(len(tally.name) for tally in summary.rules), 48)
+    lines = ["rules"]
+    for tally in summary.rules:
+        lines.append(
+            f"         {printable(tally.name, 48):<{width}}  {f'fired {tally.fired}' if tally.fired else 'never fired':>12}"
+        )
+        lines += [f"             {line}" for line in closest(tally).splitlines()] if not tally.fired else []
+    return [*lines, *(f"unmet    {text}" for text in summary.unmet)]
 
 
 def address(host: str, port: int) -> str:

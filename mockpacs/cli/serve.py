@@ -6,15 +6,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from mockpacs.cli.parameters import TextCommand
 from mockpacs.config import load
 
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS
     from mockpacs.traffic.exchange import Record
 
+UNMET = 1  # exit status: it served, and what the scenarios expected did not happen
+
 
 def serve(config: str | None = None, **given: Any) -> None:
     """Answer as a PACS: C-ECHO, C-STORE, C-FIND, until Ctrl-C or SIGTERM.
+
+    Words without a dash are scenarios, as --scenario takes them: files, or names that `mockpacs scenarios` lists. What
+    their rules do not touch is answered by the standard. SIGHUP reads them again.
 
     Every option is also a key of the file given with --config (max_pdu) and an environment variable (MOCKPACS_MAX_PDU).
     The command line is stronger than the environment, the environment than the file.
@@ -22,6 +30,8 @@ def serve(config: str | None = None, **given: Any) -> None:
     \b
     Examples:
       mockpacs serve
+      mockpacs serve scenarios/third-time-lucky.yaml
+      mockpacs serve --scenario small-lies --seed 7 --expect
       mockpacs serve --memory --port 0 --log-format json
       mockpacs serve --storage data/ --preload images/ --aet TESTPACS -v
     """
@@ -47,3 +57,11 @@ def serve(config: str | None = None, **given: Any) -> None:
         console.say(report.stopped(pacs.summary))
     finally:
         console.close()
+    if options.expect and pacs.summary.unmet:
+        raise typer.Exit(UNMET)
+
+
+class ServeCommand(TextCommand):
+    """A command whose words without a dash are scenarios."""
+
+    rest = "scenario"

@@ -15,7 +15,7 @@ from mockpacs.config.users import User, UserKind
 from mockpacs.errors import ConfigurationError
 from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted
 from mockpacs.written.numbers import Seconds, Size, Whole
-from mockpacs.written.words import Choice, FilePath, Flag, Host, OptionalPath, Title
+from mockpacs.written.words import Choice, FilePath, Flag, Host, OptionalPath, ScenarioPath, Seed, Title
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _key(group: str, kind: Kind, default: Any, about: str) -> Any:
     return field(default=default, metadata={"group": group, "kind": kind, "about": about})
 
 
-_NETWORK, _ARCHIVE, _QUERY = "Network", "Archive and storage", "Query"
+_NETWORK, _SCENARIO, _ARCHIVE, _QUERY = "Network", "Scenario", "Archive and storage", "Query"
 _ACCESS, _RECORDING, _OUTPUT = "Access", "Recording", "Output"
 
 
@@ -72,6 +72,19 @@ class Options:
     )
     max_pdu: int = _key(
         _NETWORK, Size(4096, 2**30), 131_072, "Largest P-DATA-TF a peer may send, in bytes; 0 sets the peer no limit."
+    )
+
+    scenario: tuple[Path, ...] = _key(
+        _SCENARIO,
+        Many(ScenarioPath()),
+        (),
+        "Scenarios to play: YAML files, or names of shipped ones (mockpacs scenarios lists them); rules in this order.",
+    )
+    seed: int | None = _key(
+        _SCENARIO, Seed(), None, "Seed of all that scenarios draw, stronger than their own; random draws one."
+    )
+    expect: bool = _key(
+        _SCENARIO, Flag(), False, "At the end check what scenarios expect; exit status 1 when something is not met."
     )
 
     storage: Path = _key(_ARCHIVE, FilePath(), Path("storage"), "Folder of the archive; made when missing.")

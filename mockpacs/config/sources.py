@@ -1,15 +1,15 @@
-"""Defaults < YAML file < environment < command line, merged into `Options`. All errors of all sources come at once."""
+"""Defaults < YAML file < scenarios < environment < command line, merged into `Options`; all errors come at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mockpacs.config.options import InvalidOptionsError, Option, Options, schema
 from mockpacs.errors import ConfigurationError
-from mockpacs.written.kinds import Many, Refused, nearest, quoted
-from mockpacs.written.words import names_files
+from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted
+from mockpacs.written.words import FilePath
 
 PREFIX = "MOCKPACS_"
 # Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
@@ -35,11 +35,25 @@ def load(
     Raises `ConfigurationError`, one line per problem, each with its file:line:column, variable or option.
     """
     environ = environ or {}
-    config_file = config_file or environ.get("MOCKPACS_CONFIG") or None
+    file = config_file or environ.get("MOCKPACS_CONFIG") or None
+    from_file = list(_from_file(Path(file))) if file else []
+    stronger = [*_from_environment(environ), *_from_command_line(command_line or {})]
+    values, places = _read([*from_file, *stronger])
+    if values.get("scenario"):
+        values, places = _read([*from_file, *_from_scenarios(values["scenario"]), *stronger])
+    try:
+        return Options(**values)  # type: ignore[arg-type]
+    except InvalidOptionsError as error:
+        told = (f"{places.get(name, name)}: {text}" for name, text in error.problems)
+        raise ConfigurationError("\n".join(told)) from error
+
+
+def _read(sources: Iterable[Raw]) -> tuple[dict[str, object], dict[str, str]]:
+    """The values and their places, the later ones stronger."""
     values: dict[str, object] = {}
     places: dict[str, str] = {}
     problems: list[str] = []
-    for raw in _all(Path(config_file) if config_file else None, environ, command_line or {}):
+    for raw in sources:
         if raw.option is None:
             problems.append(f"{raw.place}: {raw.problem}")
             continue
@@ -50,42 +64,49 @@ def load(
             problems += [f"{getattr(part, 'place', raw.place)}: {text}" for part, text in no.problems]
     if problems:
         raise ConfigurationError("\n".join(problems))
-    try:
-        return Options(**values)  # type: ignore[arg-type]
-    except InvalidOptionsError as error:
-        told = (f"{places.get(name, name)}: {text}" for name, text in error.problems)
-        raise ConfigurationError("\n".join(told)) from error
+    return values, places
 
 
-def _all(config_file: Path | None, environ: Mapping[str, str], command_line: Mapping[str, Any]) -> Iterator[Raw]:
-    if config_file is not None:
-        yield from _from_file(config_file)
-    yield from _from_environment(environ)
-    yield from _from_command_line(command_line)
+def _from_scenarios(paths: object) -> Iterator[Raw]:
+    """What scenarios say under ``server``: stronger than the file, which is about the place and not about the play."""
+    from mockpacs.scenario.load import load as load_script
+    from mockpacs.scenario.shipped import resolve
+
+    assert isinstance(paths, tuple)
+    for key, (value, folder) in load_script([resolve(path) for path in paths]).server.items():
+        yield from _from_mapping(key, value, folder)
 
 
 def _from_file(path: Path) -> Iterator[Raw]:
-    from mockpacs.written.yaml_file import Text, read_mapping  # PyYAML costs 25 ms, most starts have no file
+    from mockpacs.written.yaml_file import read_mapping  # PyYAML costs 25 ms, most starts have no file
 
     for key, value in read_mapping(path).items():
-        place = key.place if isinstance(key, Text) else str(path)
-        option = schema().get(key)
-        if option is None:
-            hint = nearest(key, schema()) or f"; the keys are {', '.join(schema())}"
-            yield Raw(place, None, value, f"unknown key {quoted(str(key))}{hint}")
-        elif value is not None:
-            yield Raw(place, option, _anchored(value, path.parent) if names_files(option.kind) else value)
+        yield from _from_mapping(key, value, path.parent)
 
 
-def _anchored(value: Any, folder: Path) -> Any:
+def _from_mapping(key: str, value: Any, folder: Path) -> Iterator[Raw]:
+    """One key of a file; paths are meant from its folder."""
+    place = getattr(key, "place", str(folder))
+    option = schema().get(key)
+    if option is None:
+        hint = nearest(key, schema()) or f"; the keys are {', '.join(schema())}"
+        yield Raw(place, None, value, f"unknown key {quoted(str(key))}{hint}")
+    elif value is not None:
+        yield Raw(place, option, _anchored(value, folder, option.kind))
+
+
+def _anchored(value: Any, folder: Path, kind: Kind) -> Any:
     """Paths in a file are meant from the file's own folder, wherever the program was started."""
+    one = kind.one if isinstance(kind, Many) else kind
+    if not isinstance(one, FilePath):
+        return value
     from mockpacs.written.yaml_file import Items, Text
 
     if isinstance(value, Items):
         items = Items(value.place)
-        items.extend(_anchored(item, folder) for item in value)
+        items.extend(_anchored(item, folder, one) for item in value)
         return items
-    if isinstance(value, Text) and value.strip() and not value.startswith("~"):
+    if isinstance(value, Text) and value.strip() and not value.startswith("~") and not one.is_name(value):
         return Text(str(folder / value), value.place)
     return value
 

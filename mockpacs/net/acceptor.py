@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from typing import Protocol
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from mockpacs.net.dialogue import Dialogue
 from mockpacs.net.environment import Environment
@@ -18,6 +20,7 @@ from mockpacs.traffic.exchange import Association, Notice
 from mockpacs.traffic.subject import user_of
 from mockpacs.wire import (
     Aborted,
+    AssociateAC,
     AssociateRefused,
     AssociateRequested,
     AssociateRJ,
@@ -31,6 +34,12 @@ from mockpacs.wire import (
     UpperLayer,
 )
 from mockpacs.wire.text import printable
+
+if TYPE_CHECKING:  # only a server with a scenario loads these
+    from mockpacs.net.conduct import Conduct
+    from mockpacs.net.performer import Performer
+    from mockpacs.scenario.step import Accept
+    from mockpacs.scenario.tampering import Tampering
 
 LOCAL_LIMIT_EXCEEDED = AssociateRJ(2, 3, 2)
 """Rejected transient, by the service provider (presentation), local limit exceeded (PS3.8 9.3.4)."""
@@ -62,18 +71,28 @@ class Acceptor:
         buffer: memoryview,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._track = None
-        if environment.recorder is not None:
-            security = "TLS" if tls else ""
-            self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
-        self.link = Link(sock, self, buffer, tls, self._track)
-        self._association = Association(number, _host_and_port(address), secure=tls is not None)
         self._environment = environment
         self._hall = hall
         self._upper = UpperLayer(Role.ACCEPTOR, max_pdu_length=environment.house.max_pdu_length)
         self._dialogue: Dialogue | None = None
         self._arriving: Incoming | None = None
+        self._association = Association(number, _host_and_port(address))
+        self._is_gone = False
+        self._track = None
+        if environment.recorder is not None:
+            security = "TLS" if tls else ""
+            self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
+        self._conduct: Conduct | None = None
+        if environment.theatre is not None:
+            from mockpacs.net.conduct import Conduct
+
+            self._conduct = Conduct(environment, environment.theatre, self, self._upper)
+            tls = self._conduct.greet(self._association, tls)
+        self._association = replace(self._association, secure=tls is not None)
+        self.link = Link(sock, self, buffer, tls, self._track)
         self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)
+        if self._conduct is not None:
+            self._conduct.attach(self.link, self._watch)
 
     @property
     def is_busy(self) -> bool:
@@ -82,15 +101,17 @@ class Acceptor:
 
     def stop(self) -> None:
         """The server stops: A-ABORT to whoever is associated, then close."""
-        if self._upper.is_associated:
-            self._notice("aborted", "aborted by us: the server stops")
+        if self._conduct is not None:
+            self._conduct.stop()
+        if self._upper.is_associated and not self._is_dismissed:
+            self.notice("aborted", "aborted by us: the server stops")
             self._upper.abort()
             self.flush()
         self.link.close()
 
     def drop(self, why: str) -> None:
         """Close a connection that never became an association, without a word."""
-        self._notice("closed", why, detail=True)
+        self.notice("closed", why, detail=True)
         self.link.reset()
 
     # what the link reports
@@ -100,11 +121,17 @@ class Acceptor:
         self._upper.transport_opened()
         self._hall.entered(self)
         self.flush()
+        if self._conduct is not None:
+            self._conduct.opened()
 
     def received(self, data: memoryview | bytes) -> None:
         """Bytes: let the upper layer say what they mean, and act on it."""
         self._watch.see_activity()
+        if self._conduct is not None and not self._conduct.admits(data):
+            return
         for happening in self._upper.receive(data):
+            if self._is_dismissed:
+                return
             self._handle(happening)
         self.flush()
         if self._arriving is not None and self._arriving.is_behind:
@@ -112,12 +139,16 @@ class Acceptor:
 
     def closed(self, error: Exception | None) -> None:
         """The connection is gone."""
-        for happening in self._upper.transport_closed():
+        self._is_gone = True
+        happenings = self._upper.transport_closed()
+        if self._conduct is not None:
+            self._leave(self._conduct)
+        for happening in happenings if not self._is_dismissed else ():
             self._handle(happening)
-        self._end()
+        self.end_dialogue()
         self._watch.stop()
         if isinstance(error, ssl.SSLError):
-            self._notice("closed", f"TLS failed: {reason(error)}")
+            self.notice("closed", f"TLS failed: {reason(error)}")
         self._hall.left(self)
 
     # what a dialogue needs
@@ -135,15 +166,25 @@ class Acceptor:
         """Write what the upper layer wants written, mind its timer, close when it says so."""
         if pdus := self._upper.data_to_send():
             self._watch.see_activity()
-            self.link.write(pdus)
+            self._sink.write(pdus)
             if self.link.stalled_since is not None:
                 self._watch.start()
         self._watch.see_artim()
-        if self._upper.should_close:
+        if self._upper.should_close and not (self._conduct and self._conduct.keeps_open):
             if self.link.stalled_since is None:
-                self.link.close()
+                self._sink.close()
             else:
-                self.link.reset()  # the peer aborted, or ARTIM ran out: what it has not taken is not waited for
+                self._sink.reset()  # the peer aborted, or ARTIM ran out: what it has not taken is not waited for
+
+    @property
+    def _sink(self) -> Link | Performer:
+        """Where bytes go: straight to the link, or behind what a scenario does with it."""
+        return self.link if self._conduct is None else self._conduct.performer
+
+    @property
+    def _is_dismissed(self) -> bool:
+        """Whether a rule ended the association: what the peer still says means nothing."""
+        return self._conduct is not None and self._conduct.is_dismissed
 
     # what the upper layer reports
 
@@ -157,45 +198,64 @@ class Acceptor:
                 self._negotiate(request)
             case AssociateRefused(request):
                 self._meet(request)
-                self._notice("rejected", f"protocol version {request.protocol_version:#06x} is not supported")
+                self.notice("rejected", f"protocol version {request.protocol_version:#06x} is not supported")
             case ReleaseRequested():
                 if self._dialogue is not None:
                     self._dialogue.when_idle(self._release)
             case Aborted(source, reason, by_peer, why):
                 who = "by the peer" if by_peer else "by us"
-                self._notice("aborted", f"aborted {who}: {why} (source {source}, reason {reason})")
-                self._end()
+                self.notice("aborted", f"aborted {who}: {why} (source {source}, reason {reason})")
+                self.end_dialogue()
+                if by_peer and self._conduct is not None and not self._is_gone:
+                    self._conduct.abandoned(self._association)
 
     def _negotiate(self, request: AssociateRQ) -> None:
         self._meet(request)
         if self._upper.state is not State.STA3:
             return  # more came with the request, before our answer, and ended the association
+        decision = self._conduct.usher.asks("associate", self._association, request) if self._conduct else None
+        if self._conduct is not None and decision is not None:
+            self._conduct.usher.play(decision, partial(self._answer, request))
+        else:
+            self._answer(request)
+
+    def _answer(self, request: AssociateRQ, accept: Accept | None = None, tampering: Tampering | None = None) -> None:
+        """Accept the association or reject it; ``accept`` and ``tampering`` are the wishes of a rule."""
+        if self._upper.state is not State.STA3:
+            return  # it ended while a rule made it wait
         answer = negotiate(request, self._environment.house)
         if isinstance(answer, Refused):
-            self._reject(answer.answer, answer.why)
+            self.reject(answer.answer, answer.why)
         elif not self._hall.admit(self):
             limit = self._environment.limits.max_associations
-            self._reject(
-                LOCAL_LIMIT_EXCEEDED, f"{limit} associations are open, more are not allowed (max_associations)"
-            )
+            self.reject(LOCAL_LIMIT_EXCEEDED, f"{limit} associations are open, more are not allowed (max_associations)")
         else:
-            self._upper.accept(answer)
-            agreed = dict(agreed_information(answer))
-            self._dialogue = Dialogue(self._environment, self._association, agreed, self.link, self)
-            accepted = len(self._upper.accepted)
-            text = f"associated with {request.called}, {accepted} of {len(answer.contexts)} contexts accepted"
-            self._notice("opened", text, detail=True)
-            self._watch.start()
+            self._accept(
+                request, self._conduct.on_terms(request, answer, accept) if self._conduct and accept else answer
+            )
+        if self._conduct is not None and tampering is not None:
+            self._conduct.send_tampered(self._upper.data_to_send(), tampering)
+        self.flush()
+
+    def _accept(self, request: AssociateRQ, answer: AssociateAC) -> None:
+        self._upper.accept(answer)
+        agreed = dict(agreed_information(answer))
+        self._dialogue = Dialogue(self._environment, self._association, agreed, self.link, self, self._conduct)
+        accepted = len(self._upper.accepted)
+        text = f"associated with {request.called}, {accepted} of {len(answer.contexts)} contexts accepted"
+        self.notice("opened", text, detail=True)
+        self._watch.start()
 
     def _meet(self, request: AssociateRQ) -> None:
         user = user_of(request.user.user_identity)
         met = self._association
         self._association = Association(met.number, met.address, request.calling, request.called, user, met.secure)
 
-    def _reject(self, answer: AssociateRJ, why: str) -> None:
+    def reject(self, answer: AssociateRJ, why: str) -> None:
+        """Reject the association, and say why."""
         self._upper.reject(answer)
         numbers = f"result {answer.result}, source {answer.source}, reason {answer.reason}"
-        self._notice("rejected", f"association rejected: {why} ({numbers})")
+        self.notice("rejected", f"association rejected: {why} ({numbers})")
 
     def _take_command(self, received: CommandReceived) -> None:
         command = received.command
@@ -204,7 +264,7 @@ class Acceptor:
         if command.service == "C-CANCEL":
             self._dialogue.cancel(command.message_id_responded_to)
         elif not command.is_request:
-            self._notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
+            self.notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         else:
             context = self._upper.accepted[received.context_id]
             incoming = self._dialogue.begin(context, command, received.start)
@@ -217,18 +277,38 @@ class Acceptor:
         if self._arriving is None:
             return  # the data set of a message that was ignored
         self._arriving.append(data)
+        if self._arriving.scene is not None:
+            self._arriving.scene.see_fragment()
+            if self._is_dismissed or not self._upper.can_send:
+                return  # a rule ended the association
         if is_last and self._dialogue is not None:
             incoming, self._arriving = self._arriving, None
             self._dialogue.take(incoming)
 
     def _release(self) -> None:
-        """Everything that came is answered: agree to the release, then wait for the peer to close (AR-4)."""
+        """Everything that came is answered: agree to the release, unless a rule has other plans."""
+        decision = self._conduct.usher.asks("release", self._association) if self._conduct else None
+        if self._conduct is not None and decision is not None:
+            self._conduct.usher.play(decision, self._agree_to_release)
+        else:
+            self._agree_to_release()
+
+    def _agree_to_release(self, _accept: Accept | None = None, tampering: Tampering | None = None) -> None:
+        """Then wait for the peer to close (AR-4)."""
         if self._upper.state is State.STA8:
             self._upper.answer_release()
-            self._notice("released", "released", detail=True)
+            self.notice("released", "released", detail=True)
+            if self._conduct is not None and tampering is not None:
+                self._conduct.send_tampered(self._upper.data_to_send(), tampering)
             self.flush()
 
-    def _end(self) -> None:
+    def _leave(self, conduct: Conduct) -> None:
+        """The connection of a scenario is gone."""
+        conduct.stop()
+        conduct.closed(self._association)
+
+    def end_dialogue(self) -> None:
+        """Nothing more is answered."""
         if self._dialogue is not None:
             self._dialogue.end()
             if self._arriving is not None:
@@ -248,7 +328,7 @@ class Acceptor:
                 self.link.reset()
             case Ran.ARTIM:
                 if self._upper.state is State.STA2:
-                    self._notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
+                    self.notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
                 self._upper.artim_expired()
                 self.flush()
             case Ran.DEAFNESS:
@@ -259,12 +339,13 @@ class Acceptor:
 
     def _time_out(self, what: str) -> None:
         seconds = self._environment.limits.network_seconds
-        self._notice("aborted", f"aborted by us: {what} for {seconds:g} s (network_timeout)")
+        self.notice("aborted", f"aborted by us: {what} for {seconds:g} s (network_timeout)")
         self._upper.abort(2, 0)
-        self._end()
+        self.end_dialogue()
         self.flush()
 
-    def _notice(self, kind: str, text: str, *, detail: bool = False) -> None:
+    def notice(self, kind: str, text: str, *, detail: bool = False) -> None:
+        """Tell something, in the recording and to whoever observes."""
         if self._track is not None:
             self._track.about_sending(f"{self._association.number} {kind}: {printable(text)}")
         self._environment.observe(Notice(time.time(), kind, text, self._association, detail))

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
+from mockpacs.net.responder import Responder, Sender, nobody
 from mockpacs.services.request import Lane, Outcome
-from mockpacs.traffic.comment import message, titles
-from mockpacs.traffic.exchange import Association, Exchange, Notice, Place
-from mockpacs.wire import AcceptedContext, Command, Tag, Value, encode_command, encode_response, response_to
+from mockpacs.traffic.exchange import Association
+from mockpacs.wire import AcceptedContext, Command, encode_response
 from mockpacs.wire.status import (
     CANCEL,
     PENDING,
     PENDING_WITH_WARNING,
     PROCESSING_FAILURE,
-    UNRECOGNIZED_OPERATION,
-    name_of,
 )
 
-_COMMENT_LENGTH = 64
-"""Characters of an Error Comment (0000,0902), VR LO."""
-
-
-class Sender(Protocol):
-    """What a dialogue needs of its association."""
-
-    @property
-    def can_send(self) -> bool:
-        """Whether responses may still be sent."""
-
-    def send(self, context_id: int, command: bytes, data: bytes | None) -> None:
-        """Queue one message."""
-
-    def flush(self) -> None:
-        """Write what is queued."""
+if TYPE_CHECKING:
+    from mockpacs.net.stage import Actor, Stage
 
 
 class Dialogue:
@@ -51,15 +34,27 @@ class Dialogue:
     """
 
     def __init__(
-        self, environment: Environment, association: Association, agreed: dict[str, bytes], link: Link, sender: Sender
+        self,
+        environment: Environment,
+        association: Association,
+        agreed: dict[str, bytes],
+        link: Link,
+        sender: Sender,
+        actor: Actor | None = None,
     ) -> None:
+        """``actor``: the association as a scenario sees it, None without one."""
         self._environment = environment
         self._association = association
         self._agreed = agreed
         self._link = link
         self._track = link.track
-        self._titles = titles(association.calling, association.called)
         self._sender = sender
+        self._responder = Responder(environment, association, link, sender)
+        self._stage: Stage | None = None
+        if environment.theatre is not None and actor is not None:
+            from mockpacs.net.stage import Stage
+
+            self._stage = Stage(environment, environment.theatre, association, agreed, actor, self._responder)
         self._waiting: deque[Incoming] = deque()
         self._current: Incoming | None = None
         self._is_proceeding = False
@@ -77,12 +72,13 @@ class Dialogue:
         incoming = Incoming(self._count, context, command, self._association.calling, self._environment)
         if self._track is not None:
             incoming.place = self._track.place_of(start)
+        if self._stage is not None and self._stage.concerns(command.service):
+            self._stage.prepare(incoming)
         return incoming
 
     def take(self, incoming: Incoming) -> None:
         """A complete request: answer it when its turn comes. When too many wait, the peer is made to wait as well."""
-        if self._track is not None:
-            self._track.about_received(message(self._name(incoming), f"{incoming.command.service}-RQ", self._titles))
+        self._responder.note_request(incoming)
         self._waiting.append(incoming)
         if self._current is None:
             self._proceed()
@@ -93,7 +89,10 @@ class Dialogue:
         """C-CANCEL-RQ names the message ID of a request not answered yet (PS3.7 9.3.2.3); any other means nothing."""
         for incoming in (self._current, *self._waiting):
             if incoming is not None and incoming.command.message_id == message_id:
-                incoming.is_cancelled = True
+                if self._stage is None:
+                    incoming.cancel()
+                else:
+                    self._stage.cancel(incoming)
                 return
 
     def when_idle(self, then: Callable[[], None]) -> None:
@@ -106,7 +105,9 @@ class Dialogue:
     def lose(self, incoming: Incoming) -> None:
         """The association ended before the data set of this request did."""
         incoming.discard()
-        self._report(incoming, None, "the association ended within the data set")
+        self._responder.report(incoming, None, "the association ended within the data set")
+        if self._stage is not None:
+            self._stage.reported(incoming, None)
 
     def end(self) -> None:
         """The association is gone: nothing more is answered, what was received but not stored is forgotten.
@@ -114,8 +115,10 @@ class Dialogue:
         What still waits is reported when its turn comes, so that the exchanges keep their order.
         """
         self._when_idle = None
+        if self._stage is not None:
+            self._stage.over.set()
         if self._current is not None:
-            self._current.is_cancelled = True
+            self._current.cancel()
         for incoming in self._waiting:
             incoming.discard()
 
@@ -139,11 +142,14 @@ class Dialogue:
             incoming.discard()
             self._finish(incoming, None)
             return
+        if incoming.scene is not None:
+            self._environment.spawn(incoming.scene.play(partial(self._end_scene, incoming)))
+            return
         service = self._environment.registry.find(incoming.context.abstract_syntax, incoming.command.service)
         refusal = incoming.refusal()
         if refusal or service is None:
             incoming.discard()
-            self._finish(incoming, refusal or _nobody(incoming))
+            self._finish(incoming, refusal or nobody(incoming))
             return
         request = incoming.request(self._agreed)
         match service.lane:
@@ -158,12 +164,20 @@ class Dialogue:
     def _finish(self, incoming: Incoming, final: Outcome | None) -> None:
         """Send the final response, report the exchange, go on to the next."""
         if final is not None and self._sender.can_send:
-            self._respond(incoming, final)
+            self._responder.respond(incoming, final)
             self._sender.flush()
         else:
             final = None
         self._current = None
-        self._report(incoming, final)
+        self._responder.report(incoming, final)
+        if self._stage is not None:
+            self._stage.reported(incoming, final)
+        self._proceed()
+
+    def _end_scene(self, incoming: Incoming, final: Outcome | None, why_not: str) -> None:
+        """A scenario played this exchange and has answered it, or not: go on to the next."""
+        self._current = None
+        self._responder.report(incoming, final, why_not)
         self._proceed()
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
@@ -172,7 +186,7 @@ class Dialogue:
         try:
             final = await self._stream(outcomes, incoming)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not take the association, nor go unheard
-            self._trouble(incoming, error)
+            self._responder.trouble(incoming, error)
             final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
         self._finish(incoming, final)
 
@@ -186,7 +200,7 @@ class Dialogue:
                 sent = 0
                 for outcome in batch:
                     if outcome.status not in (PENDING, PENDING_WITH_WARNING):
-                        self._say_pending(incoming, sent)
+                        self._responder.note_pending(incoming, sent)
                         return replace(outcome, status=CANCEL) if withheld else outcome
                     if incoming.is_cancelled or not self._sender.can_send:
                         withheld += 1
@@ -198,84 +212,9 @@ class Dialogue:
                     self._sender.send(incoming.context.context_id, command, outcome.data)
                     incoming.note_response(outcome.status)
                     sent += 1
-                self._say_pending(incoming, sent)
+                self._responder.note_pending(incoming, sent)
                 self._sender.flush()
                 await self._link.drained()
         finally:
             await batches.close()
         return None
-
-    def _respond(self, incoming: Incoming, outcome: Outcome) -> None:
-        """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
-        context_id, has_dataset = incoming.context.context_id, outcome.data is not None
-        incoming.note_response(outcome.status)
-        self._say_answer(incoming, outcome.status)
-        if not (outcome.comment or outcome.offending):
-            command = encode_response(incoming.command, outcome.status, has_dataset=has_dataset)
-            self._sender.send(context_id, command, outcome.data)
-            return
-        elements: dict[int, Value] = {}
-        if outcome.comment:
-            elements[Tag.ERROR_COMMENT] = _as_sent(outcome.comment)
-        if outcome.offending:
-            elements[Tag.OFFENDING_ELEMENT] = outcome.offending
-        response = response_to(incoming.command, outcome.status, has_dataset=has_dataset, elements=elements)
-        self._sender.send(context_id, encode_command(response), outcome.data)
-
-    def _say_answer(self, incoming: Incoming, status: int) -> None:
-        """A comment in the recording, on the response."""
-        if self._track is not None:
-            service = incoming.command.service
-            result = f"{status:04X} {name_of(status, service)}"
-            self._track.about_sending(message(self._name(incoming), f"{service}-RSP", self._titles, result))
-
-    def _say_pending(self, incoming: Incoming, sent: int) -> None:
-        """One comment for the pending responses that leave together."""
-        if sent and self._track is not None:
-            name = f"{incoming.command.service}-RSP"
-            self._track.about_sending(message(self._name(incoming), name, self._titles, f"{sent} x pending"))
-
-    def _name(self, incoming: Incoming) -> str:
-        return f"{self._association.number}.{incoming.number}"
-
-    def _report(
-        self, incoming: Incoming, final: Outcome | None, why_not: str = "the association ended before the answer"
-    ) -> None:
-        self._environment.observe(
-            Exchange(
-                association=self._association,
-                number=incoming.number,
-                service=incoming.command.service,
-                status=final.status if final else None,
-                subject=incoming.subject,
-                comment=_as_sent(final.comment) if final else why_not,
-                started=incoming.started,
-                seconds=time.perf_counter() - incoming.started_clock,
-                size=incoming.size,
-                answers=incoming.answers.all(),
-                command=incoming.command,
-                context=incoming.context,
-                place=self._place(incoming),
-            )
-        )
-
-    def _place(self, incoming: Incoming) -> Place | None:
-        if self._track is None or incoming.place is None:
-            return None
-        self._track.settle()  # when the association ended in what is being looked at, that is not in the file yet
-        # what the peer does not take yet is recorded when it leaves: then the end is not known
-        return self._track.ended(incoming.place) if self._link.stalled_since is None else incoming.place
-
-    def _trouble(self, incoming: Incoming, error: Exception) -> None:
-        text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"
-        self._environment.observe(Notice(time.time(), "trouble", text, self._association))
-
-
-def _as_sent(comment: str) -> str:
-    """An Error Comment as the peer gets it."""
-    return comment.encode("ascii", "replace")[:_COMMENT_LENGTH].decode("ascii").strip(" ")
-
-
-def _nobody(incoming: Incoming) -> Outcome:
-    comment = f"{incoming.command.service} is not served on this presentation context"
-    return Outcome(UNRECOGNIZED_OPERATION, comment=comment)

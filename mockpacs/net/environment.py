@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.lanes import Lanes
@@ -13,6 +13,9 @@ from mockpacs.services.negotiation import House
 from mockpacs.services.registry import Registry
 from mockpacs.traffic.exchange import Record
 from mockpacs.traffic.recorder import Recorder
+
+if TYPE_CHECKING:  # a server without a scenario does not load the language: 140 ms of its start
+    from mockpacs.net.theatre import Theatre
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Environment:
     observe: Callable[[Record], None]
     recorder: Recorder | None = None
     """Where every byte goes, None without a recording."""
+    theatre: Theatre | None = None
+    """The scenario that is played, None when the server only behaves by the standard."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs now; a stop waits for it. The loop itself keeps only weak references."""
 

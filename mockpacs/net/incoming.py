@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
@@ -16,13 +16,41 @@ from mockpacs.traffic.subject import head_size, subject_of
 from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
+if TYPE_CHECKING:
+    from mockpacs.net.scene import Scene
+    from mockpacs.scenario.stimulus import Facts
+
 _SPILL_FROM: Final = 1 << 20
 """Bytes of one data set held in memory before they go to its temporary file."""
 _HOLD_AT_MOST: Final = 4 << 20
 """Bytes held while the disk is behind; beyond that the peer is made to wait."""
 
+_FAR_HEAD: Final = 4 << 20
+"""Bytes of a data set in which a scenario looks for attributes."""
 _TOO_LONG_FOR_A_UID: Final = 65
 """Characters kept of a SOP Instance UID: enough to see that it is none, not the megabyte a command set may have."""
+
+
+class Decided:
+    """What a scenario decided about an exchange so far: names of rules, what they did to it."""
+
+    __slots__ = ("fault", "rule")
+
+    def __init__(self) -> None:
+        self.rule = ""
+        self.fault = ""
+
+    def add(self, rule: str, fault: str) -> None:
+        """A rule fired; what is told already is not told again."""
+        for name in rule.split(", "):
+            if name not in self.rule.split(", "):
+                self.rule = f"{self.rule}, {name}" if self.rule else name
+        if fault and fault not in self.fault.split(", "):
+            self.fault = f"{self.fault}, {fault}" if self.fault else fault
+
+
+UNDECIDED: Final = Decided()
+"""Of all exchanges that no scenario is about; nothing is ever added to it."""
 
 
 class Incoming:
@@ -40,9 +68,12 @@ class Incoming:
         "answers",
         "command",
         "context",
+        "decided",
+        "facts",
         "is_cancelled",
         "number",
         "place",
+        "scene",
         "size",
         "started",
         "started_clock",
@@ -56,7 +87,10 @@ class Incoming:
         self.command = command
         self.number = number
         self.answers = Answers()
+        self.decided = UNDECIDED
+        self.facts: Facts | None = None  # of the whole data set, once a scenario looked at it
         self.place: Place | None = None
+        self.scene: Scene | None = None  # what a scenario makes of it, None for nearly all
         self.size = 0
         self.is_cancelled = False
         self.started = time.time()
@@ -96,6 +130,12 @@ class Incoming:
             if self._spool.buffered >= _SPILL_FROM and self._spilling is None:
                 self._spilling = self._environment.spawn(self._spill(self._spool))
 
+    def cancel(self) -> None:
+        """Nobody wants the answer any more."""
+        self.is_cancelled = True
+        if self.scene is not None:
+            self.scene.stir()
+
     def note_response(self, status: int) -> None:
         """A response was sent."""
         self.answers.add(status, time.perf_counter() - self.started_clock)
@@ -118,6 +158,17 @@ class Incoming:
             return None
         comment = f"Data set of {self.size} bytes, {self._limit} are allowed"
         return Outcome(OUT_OF_RESOURCES, comment=comment)
+
+    @property
+    def head(self) -> bytes:
+        """How the data set begins, as far as it has come."""
+        return bytes(self._head)
+
+    def far_head(self) -> bytes:
+        """The same, far enough for any attribute before the pixels. No thread may be writing, see `when_written`."""
+        if self.size > len(self._head) and self._spool is not None and self._spool.problem is None:
+            return self._spool.prefix(_FAR_HEAD)
+        return self.head
 
     @property
     def subject(self) -> str:

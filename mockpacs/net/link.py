@@ -64,16 +64,26 @@ class Link:
         self.track = track
         """Told of all that came before anybody looks at it, of all that leaves before it does; None: no recording."""
         self._outbox = Outbox(sock, None if context else track, self._cannot_send, self._sent_all)
+        self.keep_open = False
+        """Whether the connection stays after the peer's FIN; somebody else ends it then."""
         self._is_reading = False
+        self._is_deaf = False
         self._is_heard = True  # until the peer's FIN, or until we do not care
+        self._is_shut = False  # nothing more is written
         self._is_closing = False
         self._is_closed = False
         self._is_reset = False
+        self._fins: tuple[bool, ...] = ()  # seen and recorded, once each: ours is True
 
     @property
     def is_open(self) -> bool:
         """Whether bytes can still be written."""
-        return not self._is_closing
+        return not self._is_shut
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection is no more."""
+        return self._is_closed
 
     @property
     def is_secure(self) -> bool:
@@ -108,7 +118,7 @@ class Link:
 
     def write(self, pieces: list[bytes]) -> None:
         """Send; what the peer does not take yet is kept: whoever produces much awaits ``drained``."""
-        if not pieces or self._is_closing:
+        if not pieces or self._is_shut:
             return
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._tls is None:
@@ -135,26 +145,38 @@ class Link:
             self._loop.remove_reader(self._descriptor)
 
     def resume(self) -> None:
-        """Read again."""
-        if not self._is_reading and not self._is_closing:
+        """Read again, unless deaf."""
+        if not self._is_reading and not self._is_deaf and not self._is_closing:
             self._is_reading = True
             self._loop.add_reader(self._descriptor, self._read)
+
+    def deafen(self) -> None:
+        """Read no more, for good."""
+        self._is_deaf = True
+        self.pause()
 
     def close(self) -> None:
         """Send what waits, then FIN."""
         if self._is_closing:
             return
-        if self._tls:
-            self._outbox.send(self._tls.close())
+        self._say_last()
         self.pause()
         self._is_closing = True
         if not self._outbox.size:
             self._loop.call_soon(self._end, None)
 
+    def half_close(self) -> None:
+        """Send what waits, then FIN, and go on reading."""
+        if self._is_shut:
+            return
+        self._say_last()
+        if not self._outbox.size:
+            self._finish()
+
     def reset(self) -> None:
         """Throw away what waits and send RST."""
         if not self._is_closed:
-            self._is_closing = self._is_reset = True
+            self._is_shut = self._is_closing = self._is_reset = True
             self._is_heard = False  # no goodbye: a FIN before the RST would look like an orderly end
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -171,8 +193,7 @@ class Link:
             self._end(error)
             return
         if not count:
-            self._is_heard = False
-            self._end(None)
+            self._hear_end()
             return
         if _QUICKACK is not None:
             # A client that leaves Nagle's algorithm on waits for our ACK before it sends the rest of a message, and
@@ -210,9 +231,36 @@ class Link:
         self._outbox.send(tls.output())
         if plain:
             self._hand_over(plain)
-        if tls.is_ended and not self._is_closing:
+        if tls.is_ended and not self._is_closing and not self.keep_open:
             self._outbox.send(tls.close())  # who says goodbye waits for ours (RFC 8446 6.1)
             self._end(None)
+
+    def _hear_end(self) -> None:
+        """The peer's FIN."""
+        self._is_heard = False
+        if not self.keep_open or True in self._fins:
+            self._end(None)
+            return
+        self.deafen()  # a socket at its end is readable for ever
+        self._note_fin(by_us=False)
+        if self.track is not None:
+            self.track.settle()
+
+    def _say_last(self) -> None:
+        """Nothing is written after this."""
+        if self._tls and not self._is_shut:
+            self._outbox.send(self._tls.close())
+        self._is_shut = True
+
+    def _finish(self) -> None:
+        """FIN, when all has left and we go on reading."""
+        self._note_fin(by_us=True)
+        if self.track is not None and not self.track.settle():
+            self.reset()
+            return
+        self._outbox.finish()
+        if not self._is_heard:  # neither side has anything to say
+            self._loop.call_soon(self._end, None)
 
     def _cannot_send(self, error: OSError | None) -> None:
         """The peer is gone; or, without an error, what leaves can no longer be recorded."""
@@ -224,6 +272,8 @@ class Link:
     def _sent_all(self) -> None:
         if self._is_closing:
             self._end(None)
+        elif self._is_shut:
+            self._finish()
 
     def _end(self, error: Exception | None) -> None:
         """The end, once: nothing is read or written any more, whoever waits need not wait."""
@@ -231,7 +281,7 @@ class Link:
             return
         self.pause()
         unsent = self._outbox.close()
-        self._is_closing = self._is_closed = True
+        self._is_shut = self._is_closing = self._is_closed = True
         self._outbox.release_producers()
         try:
             self._receiver.closed(error)  # first: what is said about the end is recorded with it
@@ -251,8 +301,14 @@ class Link:
             track.closed(by_us=False, reset=True, unsent=unsent)
         else:
             if not self._is_heard:
-                track.closed(by_us=False, reset=False)
-            track.closed(by_us=True, reset=False, unsent=unsent)
+                self._note_fin(by_us=False)
+            self._note_fin(by_us=True, unsent=unsent)
+
+    def _note_fin(self, *, by_us: bool, unsent: int = 0) -> None:
+        if by_us not in self._fins:
+            self._fins += (by_us,)
+            if self.track is not None:
+                self.track.closed(by_us=by_us, reset=False, unsent=unsent)
 
     def _say_goodbye(self) -> None:
         """FIN first, then take what is there: closing with unread bytes sends RST, which can overtake our A-ABORT."""
@@ -263,9 +319,8 @@ class Link:
                 count = self._socket.recv_into(self._buffer)
                 if track is not None and count:
                     self._record_leftover(track, self._buffer[:count])
-                elif track is not None:
-                    track.closed(by_us=False, reset=False)
-                if not count:
+                elif not count:
+                    self._note_fin(by_us=False)
                     return
 
     def _record_leftover(self, track: Track, data: memoryview) -> None:

@@ -39,6 +39,8 @@ class Listener:
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._numbers = count(1)
         self._listening: list[socket.socket] = []
+        self._doors: list[tuple[int, tuple[str, int]]] = []
+        self._reopening: asyncio.TimerHandle | None = None
         self._connections: set[Acceptor] = set()
         self._associations: set[Acceptor] = set()
         self._waiting: dict[Acceptor, None] = {}  # connected, not associated, in order of age
@@ -55,10 +57,28 @@ class Listener:
         for family, address in await _resolve(host, port):
             sock = _bind(family, (address, bound[0][1] if bound else port))
             bound.append(sock.getsockname()[:2])
-            sock.listen(_BACKLOG)
-            self._listening.append(sock)
-            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+            self._doors.append((family, bound[-1]))
+            self._listen(sock)
         return bound
+
+    def refuse(self, seconds: float) -> None:
+        """Listen to nobody for a while: who connects is refused. Associations go on."""
+        if self._listening and seconds > 0:
+            self._close_door()
+            self._reopening = asyncio.get_running_loop().call_later(seconds, self._reopen)
+
+    def _reopen(self) -> None:
+        self._reopening = None
+        for family, address in self._doors:
+            try:
+                self._listen(_bind(family, address))
+            except StartError as error:
+                self._environment.observe(Notice(time.time(), "trouble", f"the port stays closed: {error}"))
+
+    def _listen(self, sock: socket.socket) -> None:
+        sock.listen(_BACKLOG)
+        self._listening.append(sock)
+        asyncio.get_running_loop().add_reader(sock, self._accept, sock)
 
     async def close(self, timeout_seconds: float) -> int:
         """Stop listening, abort all associations, wait; returns how many connections had to be cut at the end."""
@@ -80,6 +100,9 @@ class Listener:
             acceptor.link.reset()
 
     def _close_door(self) -> None:
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
         for sock in self._listening:
             asyncio.get_running_loop().remove_reader(sock)
             sock.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import socket
 import sys
 from collections import deque
@@ -87,6 +88,12 @@ class Outbox:
             self._when_drained.append(then)
         else:
             then()
+
+    def finish(self) -> None:
+        """FIN: nothing more is sent. Nothing must wait."""
+        self._is_closed = True
+        with contextlib.suppress(OSError):  # the peer is gone: whoever reads hears of it
+            self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> int:
         """Throw away what waits, let producers go; returns how many bytes are in the recording but did not leave."""

@@ -48,6 +48,7 @@ class Watch:
         self._untaken = 0
         self._taken_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._is_suspended = False
 
     def see_activity(self) -> None:
         """Something was heard or said."""
@@ -62,6 +63,8 @@ class Watch:
 
     def start(self) -> None:
         """Look when something may have run out, no later."""
+        if self._is_suspended:
+            return
         deadline = self._deadline()
         if self._link.stalled_since is not None and self._limits.network_seconds:
             deadline = min(deadline, self._loop.time() + self._limits.network_seconds / _LOOKS)
@@ -70,6 +73,17 @@ class Watch:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_at(deadline, self._look)
+
+    def suspend(self) -> None:
+        """Nothing runs out until `resume`: a scenario wants to see who loses patience first."""
+        self._is_suspended = True
+        self.stop()
+
+    def resume(self) -> None:
+        """Time counts again, from now."""
+        self._is_suspended = False
+        self._active_at = self._artim_started_at = self._loop.time()
+        self.start()
 
     def stop(self) -> None:
         """The connection is gone."""

@@ -22,7 +22,7 @@ from mockpacs.scenario.values import (
     one_of,
     scalar,
 )
-from mockpacs.written.kinds import nearest, quoted
+from mockpacs.written.kinds import quoted
 
 PRESENCE = ("present", "absent", "empty", "universal")
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
@@ -43,6 +43,8 @@ class Moment(StrEnum):
 class At(Part):
     """A moment: a word, or a place in what is being received."""
 
+    noun: ClassVar[str] = "a moment"
+    unknown: ClassVar[str] = "moment"
     key: ClassVar[str] = "moment"
     moment: Annotated[
         Moment,
@@ -60,6 +62,13 @@ class At(Part):
     )
     received: ByteCount | None = Field(None, description="that many bytes of the data set have come")
     pdu: Positive | None = Field(None, description="that many P-DATA-TF PDUs of the message have come")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_list(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            raise ValueError("a rule has one moment; write a rule for each")  # noqa: TRY004  pydantic collects these
+        return value
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -89,13 +98,15 @@ def _pattern(value: Any) -> re.Pattern[str]:
         raise ValueError(f"{quoted(value)} is not a regular expression: {error}") from error
 
 
-Regex = Annotated[re.Pattern[str], *scalar(_pattern, {"type": "string", "format": "regex"})]
+Regex = Annotated[re.Pattern[str], *scalar(_pattern, {"title": "regular expression", "type": ["string", "number"]})]
 Texts = Annotated[tuple[Text, ...], Many]
 
 
 class Words(Part):
     """A text, a pattern, or several of them: any will do. ``*`` and ``?`` stand for any characters and one."""
 
+    noun: ClassVar[str] = "a condition"
+    unknown: ClassVar[str] = "condition"
     key: ClassVar[str] = "in"
     in_: Texts = Field((), alias="in", description="one of these, globs allowed")
     not_: Words | None = Field(None, alias="not", description="anything but this")
@@ -105,6 +116,8 @@ class Words(Part):
 class Attribute(Part):
     """What the value of an attribute must be. All keys that are written must hold."""
 
+    noun: ClassVar[str] = "a condition"
+    unknown: ClassVar[str] = "condition"
     key: ClassVar[str] = "in"
     in_: Texts = Field(
         (), alias="in", description="one of these, after DICOM trimming; * and ? are globs over the text"
@@ -126,19 +139,14 @@ class Attribute(Part):
     @classmethod
     def _told_apart(cls, value: Any) -> Any:
         """``absent`` is a presence, ``{Modality: MR}`` is an item."""
+        if value is None:
+            raise ValueError("a value is missing here; for zero length write empty")
         if isinstance(value, str) and value in PRESENCE and getattr(value, "tag", "") == "":
             return {"presence": value}
-        if isinstance(value, dict) and value and not any(key in _ATTRIBUTE_KEYS for key in value):
-            if any(_is_attribute(key) for key in value):
-                return {"item": value}
-            key = next(iter(value))
-            near = nearest(str(key), _ATTRIBUTE_KEYS)
-            raise ValueError(f"unknown condition {quoted(str(key))}{near or '; known: ' + ', '.join(_WRITTEN)}")
+        if isinstance(value, dict) and "item" not in value:
+            item = {key: one for key, one in value.items() if _is_attribute(key)}
+            return {"item": item, **{key: one for key, one in value.items() if key not in item}} if item else value
         return value
-
-
-_WRITTEN = ("in", "not", "matches", "gt", "lt", "between", "size", "presence")
-_ATTRIBUTE_KEYS = (*_WRITTEN, "in_", "not_", "item")
 
 
 def _is_attribute(key: Any) -> bool:
@@ -151,6 +159,7 @@ Attributes = dict[Tag, Attribute]
 class States(Part):
     """Named states and the values they must have."""
 
+    noun: ClassVar[str] = "state"
     model_config = Part.model_config | {"extra": "allow"}
     __pydantic_extra__: dict[str, Words]
 
@@ -167,6 +176,8 @@ def _level(value: Any) -> str:
 class When(Part):
     """The conditions of a rule; all must hold."""
 
+    noun: ClassVar[str] = "when"
+    unknown: ClassVar[str] = "condition"
     service: Annotated[tuple[Service, ...], Many] = Field((), description="DIMSE services, or any")
     event: Annotated[tuple[Event, ...], Many] = Field(
         (), description="what happens to a connection or an association rather than in an exchange"
@@ -180,9 +191,9 @@ class When(Part):
     )
     transfer_syntax: Words | None = Field(None, description="transfer syntax, the same way")
     model: Words | None = Field(None, description="query model: the SOP class of a C-FIND, C-GET or C-MOVE")
-    level: Annotated[tuple[Annotated[str, *scalar(_level, {"enum": list(LEVELS)})], ...], Many] = Field(
-        (), description="Query/Retrieve Level of the identifier"
-    )
+    level: Annotated[
+        tuple[Annotated[str, *scalar(_level, {"enum": [*LEVELS, *map(str.lower, LEVELS)]})], ...], Many
+    ] = Field((), description="Query/Retrieve Level of the identifier")
     query: Attributes = Field({}, description="conditions on the attributes of an identifier")
     dataset: Attributes = Field({}, description="conditions on the attributes of a data set")
     status: Annotated[tuple[Status, ...], Many] = Field(
@@ -195,7 +206,7 @@ class When(Part):
     @model_validator(mode="after")
     def _meets_something(self) -> Self:
         if not self.service and not self.event:
-            raise ValueError("a service (C-STORE, any, ...) or an event (associate, release, ...) is needed here")
+            raise ValueError("a service (C-STORE, any, ...) or an event (associate, release, ...) is missing here")
         if self.service and self.event:
             raise ValueError("it is about a service or about an event, not about both")
         if self.event and self.at.model_fields_set:

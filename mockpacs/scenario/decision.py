@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mockpacs.scenario.step import Step
+from mockpacs.scenario.step import ENDINGS, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,11 @@ class Act:
     """The code of the status, None when the step names none."""
     seed: int = 0
     """For what can only be drawn when the bytes are there: `Step.corrupt`."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the association or the connection ends here, or falls silent."""
+        return bool(self.step.given & ENDINGS)
 
 
 @dataclass(frozen=True, slots=True)

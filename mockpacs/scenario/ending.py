@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from mockpacs.scenario.part import Part
-from mockpacs.scenario.values import Duration, Text, one_of, scalar
-from mockpacs.written.kinds import nearest, quoted
+from mockpacs.scenario.values import Duration, Text, Unknown, one_of, scalar
+from mockpacs.written.kinds import quoted
 
 RESULTS: Final = ("permanent", "transient")
 SOURCES: Final = ("user", "acse", "presentation")
@@ -42,39 +43,44 @@ def numbered(value: Any, words: Sequence[str] | dict[str, int], *, first: int = 
     if value in known:
         return known[value]
     text = str(value)
-    if not isinstance(value, bool) and text.isdigit() and int(text) <= 255:
+    if not isinstance(value, bool) and re.fullmatch("[0-9]{1,3}", text) and int(text) <= 255:
         return int(text)
-    raise ValueError(f"{quoted(value)} is not one of {', '.join(known)}, nor a number up to 255{nearest(text, known)}")
+    raise Unknown(f"{quoted(value)} is not one of {', '.join(known)}, nor a number up to 255", text, known)
 
 
-def _byte(words: Sequence[str] | dict[str, int]) -> Any:
-    return (
-        BeforeValidator(lambda value: numbered(value, words)),
-        WithJsonSchema({"anyOf": [{"enum": list(words)}, {"type": "integer", "minimum": 0, "maximum": 255}]}),
-    )
+def byte(words: Sequence[str] | dict[str, int], *, first: int = 1) -> Any:
+    """The annotation of such a number."""
+    schema = {"anyOf": [{"enum": list(words)}, {"type": "integer", "minimum": 0, "maximum": 255}]}
+    return scalar(lambda value: numbered(value, words, first=first), schema)
 
 
 class Reject(Part):
     """A-ASSOCIATE-RJ: names of PS3.8 Table 9-21, or any numbers."""
 
-    result: Annotated[int, *_byte(RESULTS)] = Field(1, description="permanent or transient")
-    source: Annotated[int, *_byte(SOURCES)] = Field(1, description="user, acse or presentation")
-    reason: Annotated[int, *_byte(_ALL_REASONS)] = Field(1, description="a reason of that source")
+    noun: ClassVar[str] = "reject"
     key: ClassVar[str] = "result"
+    is_enough: ClassVar[bool] = True
+    result: Annotated[int, *byte(RESULTS)] = Field(1, description="permanent or transient")
+    source: Annotated[int, *byte(SOURCES)] = Field(1, description="user, acse or presentation")
+    reason: Annotated[int, *byte(_ALL_REASONS)] = Field(1, description="a reason of that source")
 
 
 class Abort(Part):
     """A-ABORT: names of PS3.8 9.3.8, or any numbers."""
 
+    noun: ClassVar[str] = "abort"
     key: ClassVar[str] = "source"
-    source: Annotated[int, *_byte(ABORT_SOURCES)] = Field(0, description="user or provider")
-    reason: Annotated[int, *_byte(ABORT_REASONS)] = Field(0, description="a reason of the provider")
+    is_enough: ClassVar[bool] = True
+    source: Annotated[int, *byte(ABORT_SOURCES)] = Field(0, description="user or provider")
+    reason: Annotated[int, *byte(ABORT_REASONS)] = Field(0, description="a reason of the provider")
 
 
 class Close(Part):
     """FIN. ``half``: only our direction ends, what the peer sends is still read and answered by nobody."""
 
+    noun: ClassVar[str] = "close"
     key: ClassVar[str] = "how"
+    is_enough: ClassVar[bool] = True
     how: Annotated[str, *scalar(one_of("whole", "half"), {"enum": ["whole", "half"]})] = Field(
         "whole", description="whole, or half: our direction only"
     )
@@ -83,14 +89,18 @@ class Close(Part):
 class Refuse(Part):
     """RST, then a closed port: connecting is refused for that time."""
 
+    noun: ClassVar[str] = "refuse"
     key: ClassVar[str] = "seconds"
+    is_enough: ClassVar[bool] = True
     seconds: Duration = Field(0.0, description="how long nobody listens")
 
 
 class Wait(Part):
     """Say nothing until the peer does something."""
 
+    noun: ClassVar[str] = "wait"
     key: ClassVar[str] = "until"
+    is_enough: ClassVar[bool] = True
     until: Annotated[str, *scalar(one_of("cancel", "end"), {"enum": ["cancel", "end"]})] = Field(
         "cancel", description="cancel: a C-CANCEL for this request, or the end of the association"
     )
@@ -100,6 +110,7 @@ class Wait(Part):
 class Tls(Part):
     """What a connection meets as TLS, whatever the server is configured to."""
 
+    noun: ClassVar[str] = "tls"
     key: ClassVar[str] = "handshake"
     handshake: Annotated[str, *scalar(one_of("stall", "plain"), {"enum": ["stall", "plain"]})] | None = Field(
         None, description="stall: the client's hello is never answered; plain: no TLS on this connection"

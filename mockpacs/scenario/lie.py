@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from mockpacs.scenario.part import Part
-from mockpacs.scenario.values import ByteCount, Flag, Many, Number8, Number16, Number32, Positive, Text
+from mockpacs.scenario.values import (
+    ByteCount,
+    Flag,
+    Many,
+    Number8,
+    Number16,
+    Number32,
+    Positive,
+    Text,
+    Unknown,
+    scalar,
+)
 from mockpacs.wire.command import CommandField, Tag
-from mockpacs.written.kinds import nearest, quoted
+from mockpacs.written.kinds import quoted
 
 _ELEMENTS = {member.name.title().replace("_", "").replace("Sop", "SOP"): member for member in Tag}
 _ELEMENTS |= {
@@ -22,41 +34,63 @@ _ELEMENTS |= {
 
 
 def _element(value: Any) -> int:
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     if value in _ELEMENTS:
         return int(_ELEMENTS[value])
-    raise ValueError(f"{quoted(value)} is not an element of a command set{nearest(str(value), _ELEMENTS)}")
+    raise Unknown(f"{quoted(value)} is not an element of a command set", value, _ELEMENTS)
 
 
 def _command_field(value: Any) -> int:
-    text = str(value).strip()
-    named = text.upper().replace("-", "_")
+    named = str(value).strip().upper().replace("-", "_")
     if named in CommandField.__members__:
         return int(CommandField[named])
-    try:
-        number = value if isinstance(value, int) else int(text, 16)
-    except ValueError:
-        number = -1
-    if 0 <= number <= 0xFFFF:
+    number = _digits(value)
+    if number is not None:
         return number
-    raise ValueError(f"{quoted(value)} is not a command field: C-STORE-RSP, or four hexadecimal digits such as 8001")
+    sentence = f"{quoted(value)} is not a command field: C-STORE-RSP, or four hexadecimal digits such as 8001"
+    raise Unknown(sentence, value, _COMMAND_FIELDS)
+
+
+def _dataset_type(value: Any) -> int:
+    number = _digits(value)
+    if number is not None:
+        return number
+    raise ValueError(f"{quoted(value)} is not four hexadecimal digits, such as 0101")
+
+
+def _digits(value: Any) -> int | None:
+    """A number of 16 bits in hexadecimal digits."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0xFFFF:
+        return value
+    found = re.fullmatch(r"(?:0[xX])?([0-9A-Fa-f]{1,4})[hH]?", value.strip()) if isinstance(value, str) else None
+    return int(found[1], 16) if found else None
+
+
+_COMMAND_FIELDS = [name.replace("_", "-") for name in CommandField.__members__]
+_CODES: dict[str, Any] = {
+    "title": "four hexadecimal digits",
+    "type": ["string", "number"],
+    "pattern": "^(0[xX])?[0-9A-Fa-f]{1,4}[hH]?$",
+}
 
 
 class Lie(Part):
     """What is wrong in the answer. Everything else stays right."""
 
+    noun: ClassVar[str] = "lie"
+    unknown: ClassVar[str] = "lie"
     # in the command set
     message_id: Number16 | None = Field(None, description="Message ID Being Responded To (0000,0120)")
-    command_field: Annotated[int, BeforeValidator(_command_field)] | None = Field(
-        None, description="Command Field (0000,0100): a name (C-ECHO-RSP) or a code"
+    command_field: Annotated[int, *scalar(_command_field, {"anyOf": [{"enum": _COMMAND_FIELDS}, _CODES]})] | None = (
+        Field(None, description="Command Field (0000,0100): a name (C-ECHO-RSP) or a code")
     )
     sop_class: Text | None = Field(None, description="Affected SOP Class UID (0000,0002)")
     sop_instance: Text | None = Field(None, description="Affected SOP Instance UID (0000,1000)")
-    dataset_type: Annotated[int, BeforeValidator(lambda value: _hex(value))] | None = Field(
+    dataset_type: Annotated[int, *scalar(_dataset_type, _CODES)] | None = Field(
         None, description="Command Data Set Type (0000,0800), hexadecimal: 0101 says that no data set follows"
     )
-    remove: Annotated[tuple[Annotated[int, BeforeValidator(_element)], ...], Many] = Field(
+    remove: Annotated[tuple[Annotated[int, *scalar(_element, {"enum": list(_ELEMENTS)})], ...], Many] = Field(
         (), description="elements of the command set to leave out: Status, MessageIDBeingRespondedTo, ..."
     )
     remaining: Number16 | None = Field(None, description="Number of Remaining Sub-operations (0000,1020)")
@@ -80,13 +114,3 @@ class Lie(Part):
     # of the whole answer
     repeat: Positive = Field(1, description="how often it is sent")
     cut: ByteCount | None = Field(None, description="bytes missing at the end of the data set")
-
-
-def _hex(value: Any) -> int:
-    try:
-        number = value if isinstance(value, int) else int(str(value), 16)
-    except ValueError:
-        number = -1
-    if 0 <= number <= 0xFFFF:
-        return number
-    raise ValueError(f"{quoted(value)} is not four hexadecimal digits, such as 0101")

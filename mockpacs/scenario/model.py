@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mockpacs.scenario.condition import When
 from mockpacs.scenario.part import Part
 from mockpacs.scenario.rule import Rule
-from mockpacs.scenario.values import Integer, Per, Text
+from mockpacs.scenario.values import Integer, Per, Text, scalar
 from mockpacs.written.kinds import quoted
 
 VERSION = 1
@@ -25,6 +25,7 @@ def _version(value: Any) -> int:
 class StateSpec(Part):
     """A named state."""
 
+    noun: ClassVar[str] = "a state"
     key: ClassVar[str] = "start"
     start: Text = Field(description="value at the beginning")
     per: Per = Field("scenario", description="what it is kept by: scenario, association, calling-ae, or an attribute")
@@ -33,6 +34,7 @@ class StateSpec(Part):
 class Count(Part):
     """How often: a number, ``2..4``, ``3..`` or ``..5``."""
 
+    noun: ClassVar[str] = "a count"
     key: ClassVar[str] = "text"
     text: Text
 
@@ -54,6 +56,7 @@ class Count(Part):
 class Expectation(When):
     """What must have happened at the end: conditions as in ``when``, and how often."""
 
+    noun: ClassVar[str] = "an expectation"
     name: Text = Field("", description="shown when it is not met")
     rule: Text | None = Field(None, description="name of the rule that fired")
     count: Count = Field(Count(text="1.."), description="3, 2..4, 3.. or ..5; default: at least once")
@@ -63,7 +66,7 @@ class Expectation(When):
 class Scenario(Part):
     """A scenario file."""
 
-    mockpacs: Annotated[int, BeforeValidator(_version)] = Field(description="version of the language: 1")
+    mockpacs: Annotated[int, *scalar(_version, {"const": VERSION})] = Field(description="version of the language: 1")
     name: Text = Field("", description="shown in the terminal and in test failures")
     about: Text = Field("", description="what it shows, and what a good client does")
     seed: Integer | None = Field(None, description="of everything that is drawn; without it 0")

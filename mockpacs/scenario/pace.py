@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from mockpacs.scenario.part import Part
-from mockpacs.scenario.values import Byte, ByteCount, Count, Duration, Positive, _text, scalar
+from mockpacs.scenario.values import Byte, ByteCount, Count, Duration, Positive, scalar
+from mockpacs.written.kinds import quoted
 
 
 def _spread(value: object) -> float:
@@ -18,17 +19,18 @@ def _spread(value: object) -> float:
     if 0 <= number <= 10:
         return number
     raise ValueError(
-        f'"{_text(str(value))[:20]}" is not a spread: the standard deviation of the logarithm, such as 0.4'
+        f"{quoted(value)} is not a spread: the standard deviation of the logarithm, from 0 to 10, such as 0.4"
     )
 
 
 class Delay(Part):
     """A time: fixed, ``between`` two, or around a ``median`` (log-normal, as real servers are)."""
 
+    noun: ClassVar[str] = "delay"
     key: ClassVar[str] = "seconds"
     seconds: Duration | None = Field(None, description="exactly this")
     median: Duration | None = Field(None, description="half of the delays are shorter")
-    spread: Annotated[float, *scalar(_spread, {"type": ["number", "string"]})] = Field(
+    spread: Annotated[float, *scalar(_spread, {"title": "number", "type": ["number", "string"]})] = Field(
         0.5,
         description="standard deviation of the logarithm: 0.4 puts two thirds between 0.67 and 1.5 times the median",
     )
@@ -49,6 +51,8 @@ class Delay(Part):
 class Drip(Part):
     """Small pieces with pauses."""
 
+    noun: ClassVar[str] = "drip"
+    is_enough: ClassVar[bool] = True
     bytes: Positive = Field(1, description="bytes in a piece")
     every: Duration = Field(0.2, description="time from one piece to the next")
 
@@ -56,6 +60,7 @@ class Drip(Part):
 class Truncate(Part):
     """What is cut off: the PDUs of the answer end early, their lengths say otherwise."""
 
+    noun: ClassVar[str] = "truncate"
     key: ClassVar[str] = "after"
     after: ByteCount = Field(0, description="bytes of the answer that are sent")
 
@@ -63,6 +68,7 @@ class Truncate(Part):
 class Corrupt(Part):
     """Bytes that are changed, at a place or at places drawn by the seed."""
 
+    noun: ClassVar[str] = "corrupt"
     offset: Count | None = Field(None, description="place in the bytes of the answer, from 0")
     xor: Byte = Field(0xFF, description="what the byte is combined with")
     bytes: Positive | None = Field(None, description="how many bytes at drawn places")

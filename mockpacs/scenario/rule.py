@@ -22,13 +22,15 @@ from mockpacs.scenario.values import (
 )
 
 
-def _as_sequence(value: Any) -> Any:
+def as_sequence(value: Any) -> Any:
+    """Steps of several answers: each a word, a step, or a list of steps."""
     return tuple(as_steps(one) for one in value) if isinstance(value, list | tuple) else (as_steps(value),)
 
 
 class Change(Part):
     """A new value of a state: for the key of this exchange, or for ``all`` keys."""
 
+    noun: ClassVar[str] = "a change of a state"
     key: ClassVar[str] = "value"
     value: Text | None = Field(None, description="for the key of what fired the rule")
     all: Text | None = Field(None, description="for all keys at once")
@@ -43,10 +45,11 @@ class Change(Part):
 class Rule(Part):
     """One rule. The first in the file whose conditions all hold decides."""
 
+    noun: ClassVar[str] = "a rule"
     name: Text = Field("", description="shown wherever the rule fires; default: its place in the file")
     when: When = Field(description="all conditions must hold")
     then: Steps | None = Field(None, description="what to do: a word, one step, or a list of steps")
-    sequence: Annotated[tuple[Steps, ...], BeforeValidator(_as_sequence)] | None = Field(
+    sequence: Annotated[tuple[Steps, ...], BeforeValidator(as_sequence)] | None = Field(
         None, description="one answer per match, in order"
     )
     at_end: Annotated[

@@ -5,11 +5,11 @@ Within one step the order is fixed: the delay, the answer, the bytes of ``send``
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, Field
 
-from mockpacs.scenario.ending import Abort, Close, Refuse, Reject, Tls, Wait, numbered
+from mockpacs.scenario.ending import Abort, Close, Refuse, Reject, Tls, Wait, byte
 from mockpacs.scenario.lie import Lie
 from mockpacs.scenario.pace import Corrupt, Delay, Drip, Truncate
 from mockpacs.scenario.part import Part
@@ -26,8 +26,8 @@ from mockpacs.scenario.values import (
     Status,
     Tag,
     Text,
+    scalar,
 )
-from mockpacs.written.kinds import Refused
 from mockpacs.written.numbers import Size
 
 RESULTS: Final = (
@@ -40,23 +40,14 @@ RESULTS: Final = (
 """What can become of a presentation context (PS3.8 Table 9-18), from 0."""
 
 
-def _result(value: Any) -> int:
-    return numbered(value, RESULTS, first=0)
-
-
-def _size(value: Any) -> int:
-    try:
-        return int(Size(0, 2**32 - 1).read(value))
-    except Refused as no:
-        raise ValueError(no.problems[0][1]) from no
-
-
 Set = Annotated[dict[Tag, Any], Field(description="keyword: value")]
 
 
 class Pending(Part):
     """The pending responses of a query or a retrieve: which matches, how many, how changed, how fast."""
 
+    noun: ClassVar[str] = "pending"
+    is_enough: ClassVar[bool] = True
     source: Text | None = Field(
         None, alias="from", description="a set of answers under data; without it the matches of the archive"
     )
@@ -74,13 +65,14 @@ class Pending(Part):
 class Context(Part):
     """What is answered to presentation contexts (PS3.8 9.3.3.2)."""
 
+    noun: ClassVar[str] = "contexts"
     sop_class: Annotated[tuple[Text, ...], Many] = Field(
         ("*",), description="of the proposal: name, keyword, UID, glob"
     )
     transfer_syntax: Annotated[tuple[Text, ...], Many] = Field(
-        (), description="the first of these that was proposed; a UID is taken also when it was not; implicit, explicit"
+        (), description="the first of these that was proposed; a UID or a name is taken also when none was; implicit, explicit"
     )
-    result: Annotated[int, BeforeValidator(_result)] | None = Field(
+    result: Annotated[int, *byte(RESULTS, first=0)] | None = Field(
         None,
         description="accepted, user-rejection, no-reason, abstract-syntax-not-supported, "
         "transfer-syntaxes-not-supported, or any number",
@@ -92,9 +84,14 @@ class Context(Part):
 class Accept(Part):
     """How an association is accepted (PS3.8 9.3.3)."""
 
-    max_pdu: Annotated[int, BeforeValidator(_size)] | None = Field(
-        None, description="maximum length we advertise, in bytes; 0 is no limit"
-    )
+    noun: ClassVar[str] = "accept"
+    is_enough: ClassVar[bool] = True
+    max_pdu: (
+        Annotated[
+            int, *scalar(Size(0, 2**32 - 1).read, {"title": "bytes", "type": ["string", "integer"], "examples": [4096]})
+        ]
+        | None
+    ) = Field(None, description="maximum length we advertise, in bytes; 0 is no limit")
     contexts: tuple[Context, ...] | None = Field(
         None, description="answers to the proposed contexts, the first that fits; what fits none is refused"
     )
@@ -105,6 +102,8 @@ class Accept(Part):
 class Step(Part):
     """One step; the keys that are written are done in a fixed order."""
 
+    noun: ClassVar[str] = "a step"
+    unknown: ClassVar[str] = "step"
     # time
     delay: Delay | None = Field(None, description="time before the rest of the step")
     wait: Wait | None = Field(None, description="wait for the peer: cancel or end (of the association)")

@@ -41,9 +41,11 @@ class Stimulus:
     status: int | None = None
     """Of the response, at the moments that have one."""
     when: float = 0.0
-    """Monotonic clock, seconds; only limits look at it."""
+    """Monotonic clock, seconds; only limits look at it. 0: the clock of the engine is asked."""
     dataset: Callable[[], Facts | None] | None = None
     """The data set or identifier, as far as it has come; None without one."""
+    refused: tuple[str, ...] = ()
+    """UIDs: of an association that came about, the SOP classes of which no context was accepted."""
 
     @property
     def is_event(self) -> bool:

@@ -6,14 +6,15 @@ Every reader takes text, because YAML would make 72 of the status 0110; it takes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from mockpacs.wire.dictionary import keyword_of, tag_of
 from mockpacs.wire.status import code_of, statuses
-from mockpacs.written.kinds import Kind, Refused, nearest, quoted
+from mockpacs.written.kinds import Refused, quoted
 from mockpacs.written.numbers import Seconds, Size, Whole
 
 SERVICES: Final = (
@@ -21,7 +22,58 @@ SERVICES: Final = (
     *("N-EVENT-REPORT", "N-GET", "N-SET", "N-ACTION", "N-CREATE", "N-DELETE"),
 )
 ANY: Final = "any"
+STATUS_SERVICES: Final = ("C-STORE", "C-FIND", "C-MOVE", "C-GET")
+"""Services with statuses of their own."""
 EVENTS: Final = ("connect", "associate", "release", "abort", "cancel", "close")
+
+
+class Unknown(ValueError):  # noqa: N818  it is an answer, not an error of the program
+    """A word that is none of those that are known. The nearest is only looked for when the sentence is shown."""
+
+    def __init__(self, sentence: str, word: object, known: Iterable[str]) -> None:
+        super().__init__(sentence)
+        self.word = str(word)
+        self.known = known
+
+    def told(self) -> str:
+        """The sentence, with what may have been meant."""
+        near = meant(self.word, self.known)
+        return f'{self}. Did you mean "{near}"?' if near else str(self)
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The known word that is nearest, whatever the case of both; "" when none is near."""
+    import difflib  # only wanted when something is already wrong
+
+    folded = {_folded(one): one for one in known}
+    near = difflib.get_close_matches(_folded(word), folded, n=1, cutoff=0.55)
+    return folded[near[0]] if near else ""
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("-", "_")
+
+
+class UnknownStatus(Unknown):
+    """No status, of whatever service."""
+
+    def __init__(self, word: object) -> None:
+        super().__init__(f"{quoted(word)} is not a status", word, status_names())
+
+
+class UnknownAttribute(Unknown):
+    """No keyword of the dictionary."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(f"unknown attribute {quoted(word)}", word, ())
+
+    def told(self) -> str:
+        """The sentence, with what may have been meant."""
+        from pydicom.datadict import keyword_dict  # only wanted when something is already wrong
+
+        near = meant(self.word, keyword_dict)
+        hint = f'Did you mean "{near}"?' if near else "Write a keyword (PatientID) or a tag (0010,0020)."
+        return f"{self}. {hint}"
 
 
 def scalar(read: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
@@ -32,9 +84,8 @@ def scalar(read: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
 def _speaking(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def reader(value: Any) -> Any:
         if isinstance(value, dict | list | tuple):
-            raise ValueError(  # noqa: TRY004  pydantic collects these
-                f"a single value is expected here, not a {'list' if isinstance(value, list) else 'mapping'}"
-            )
+            kind = "mapping" if isinstance(value, dict) else "list"
+            raise ValueError(f"a single value is expected here, not a {kind}")  # noqa: TRY004  pydantic collects these
         if value is None:
             raise ValueError("a value is missing here")
         try:
@@ -45,18 +96,13 @@ def _speaking(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return reader
 
 
-def of_kind(kind: Kind) -> Callable[[Any], Any]:
-    """A reader that is a kind of the configuration."""
-    return kind.read
-
-
 def one_of(*words: str) -> Callable[[Any], str]:
     """A reader of one word out of a few."""
 
     def read(value: Any) -> str:
         if value in words:
             return words[words.index(value)]
-        raise ValueError(f"{quoted(value)} is not one of {', '.join(words)}{nearest(str(value), words)}")
+        raise Unknown(f"{quoted(value)} is not one of {', '.join(words)}", value, words)
 
     return read
 
@@ -135,7 +181,7 @@ def _limit(value: Any) -> Limit:
         return value
     units = {"second": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3600.0, "h": 3600.0}
     found = re.fullmatch(r"([0-9]{1,9}) ?/ ?([0-9]{0,4}) ?([a-z]+)", str(value).strip())
-    if found and found[3] in units and int(found[1]):
+    if found and found[3] in units and int(found[1]) and int(found[2] or 1):
         return Limit(int(found[1]), int(found[2] or 1) * units[found[3]])
     raise ValueError(f"{quoted(value)} is not a limit, such as 20/minute, 5/second or 100/10s")
 
@@ -152,21 +198,28 @@ def _status(value: Any) -> str:
             return found[1].upper()
         if value in status_names():
             return status_names()[status_names().index(value)]
-        if value.isdigit():
+        if value.isascii() and value.isdigit() and len(value) < 10:
             meant = f"; {value} in decimal is {int(value):04X}" if int(value) <= 0xFFFF else ""
             raise ValueError(f"{quoted(value)} is not a status: a code has four hexadecimal digits{meant}")
-    raise ValueError(f"{quoted(value)} is not a status{nearest(str(value), status_names())}")
+    raise UnknownStatus(value)
 
 
+@cache
 def status_names(service: str = "") -> tuple[str, ...]:
     """The names of the statuses of a service, or of all of them."""
-    services = (service,) if service else ("", "C-STORE", "C-FIND", "C-MOVE", "C-GET")
+    services = (service,) if service else ("", *STATUS_SERVICES)
     return tuple(dict.fromkeys(row.name for one in services for row in statuses(one)))
 
 
 def status_code(status: str, service: str) -> int | None:
-    """What a status means for a service; None when the service has no such name."""
-    return int(status, 16) if _CODE.fullmatch(status) else code_of(status, service)
+    """What a status means for a service, else for any other; None when no service has such a name.
+
+    A name means the same code wherever it is known, so a rule about any service can use those of one.
+    """
+    if found := _CODE.fullmatch(status):
+        return int(found[1], 16)
+    codes = (code_of(status, one) for one in (service, "", *STATUS_SERVICES))
+    return next((code for code in codes if code is not None), None)
 
 
 def _tag(value: Any) -> int:
@@ -179,14 +232,7 @@ def _tag(value: Any) -> int:
     tag = tag_of(text)
     if tag is not None:
         return int(tag)
-    raise ValueError(f"unknown attribute {quoted(text)}{_near_keyword(text)}")
-
-
-def _near_keyword(text: str) -> str:
-    from pydicom.datadict import keyword_dict  # only wanted when something is already wrong
-
-    near = nearest(text, keyword_dict)
-    return near or "; write its keyword, such as PatientID, or its tag, such as (0010,0020)"
+    raise UnknownAttribute(text)
 
 
 def tag_text(tag: int) -> str:
@@ -200,13 +246,11 @@ def _per(value: Any) -> str:
     try:
         return tag_text(_tag(value))
     except ValueError:
-        near = nearest(str(value), PER_WORDS)
-        raise ValueError(
-            f"{quoted(value)} is not a key to count by: {', '.join(PER_WORDS)}, or an attribute such as "
-            f"SOPInstanceUID{near or _near_keyword(str(value))}"
-        ) from None
+        sentence = f"{quoted(value)} is not a key to count by: {', '.join(PER_WORDS)}, or an attribute"
+        raise Unknown(sentence, value, (*PER_WORDS, *_COUNTED_BY)) from None
 
 
+_COUNTED_BY: Final = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "AccessionNumber")
 PER_WORDS: Final = ("scenario", "association", "exchange", "calling-ae")
 
 
@@ -241,51 +285,90 @@ def as_many(value: Any) -> Any:
 
 
 Many = BeforeValidator(as_many)
-Text = Annotated[str, *scalar(_text, {"type": ["string", "number"]})]
-Flag = Annotated[bool, *scalar(_flag, {"type": "boolean"})]
+Text = Annotated[str, *scalar(_text, {"title": "text", "type": ["string", "number", "boolean"]})]
+Flag = Annotated[bool, *scalar(_flag, {"title": "true or false", "type": "boolean"})]
 Duration = Annotated[
     float,
     *scalar(
-        _seconds, {"type": ["string", "number"], "pattern": r"^[0-9.]+ ?(ms|s|m|min|h)?$", "examples": ["200ms", "2s"]}
+        _seconds,
+        {
+            "title": "duration",
+            "type": ["string", "number"],
+            "pattern": r"^[0-9.]+ ?(ms|s|m|min|h)?$",
+            "examples": ["200ms", "2s"],
+        },
     ),
 ]
-Count = Annotated[int, *scalar(of_kind(Whole(0, 2**31 - 1)), {"type": "integer", "minimum": 0})]
-Positive = Annotated[int, *scalar(of_kind(Whole(1, 2**31 - 1)), {"type": "integer", "minimum": 1})]
-Integer = Annotated[int, *scalar(of_kind(Whole(-(2**31), 2**31 - 1)), {"type": "integer"})]
-Number16 = Annotated[int, *scalar(of_kind(Whole(0, 0xFFFF)), {"type": "integer", "minimum": 0, "maximum": 0xFFFF})]
-Number8 = Annotated[int, *scalar(of_kind(Whole(0, 0xFF)), {"type": "integer", "minimum": 0, "maximum": 0xFF})]
-Number32 = Annotated[int, *scalar(of_kind(Whole(0, 2**32 - 1)), {"type": "integer", "minimum": 0})]
-ByteCount = Annotated[int, *scalar(of_kind(Size(0, 2**50)), {"type": ["string", "integer"], "examples": ["256kB", 40]})]
-Rate = Annotated[int, *scalar(_rate, {"type": ["string", "integer"], "examples": ["64kB/s"]})]
-Percent = Annotated[float, *scalar(_percent, {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["20%"]})]
+ByteCount = Annotated[
+    int, *scalar(Size(0, 2**50).read, {"title": "bytes", "type": ["string", "integer"], "examples": ["256kB", 40]})
+]
+Rate = Annotated[
+    int, *scalar(_rate, {"title": "bytes per second", "type": ["string", "integer"], "examples": ["64kB/s"]})
+]
+Percent = Annotated[
+    float,
+    *scalar(_percent, {"title": "percentage", "type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["20%"]}),
+]
 NthValue = Annotated[
     Nth,
     *scalar(
         _nth,
         {
+            "title": "count",
             "type": ["string", "integer"],
             "pattern": r"^([0-9]+(\.\.[0-9]*)?|every [0-9]+)$",
             "examples": [3, "2..4", "5..", "every 10"],
         },
     ),
 ]
-LimitValue = Annotated[Limit, *scalar(_limit, {"type": "string", "examples": ["20/minute"]})]
+LimitValue = Annotated[
+    Limit, *scalar(_limit, {"title": "limit", "type": "string", "examples": ["20/minute", "100/10s"]})
+]
 Status = Annotated[
     str,
     *scalar(
         _status,
         {
+            "title": "status",
             "anyOf": [
                 {"enum": list(status_names())},
                 {"type": "string", "pattern": "^(0[xX])?[0-9A-Fa-f]{4}[hH]?$"},
-                {"type": "integer"},
-            ]
+                {"type": "number"},
+            ],
         },
     ),
 ]
-Tag = Annotated[int, *scalar(_tag, {"type": "string", "examples": ["PatientID", "(0010,0020)"]})]
-Per = Annotated[str, *scalar(_per, {"anyOf": [{"enum": list(PER_WORDS)}, {"type": "string"}]})]
-Hex = Annotated[bytes, *scalar(_bytes, {"type": "string", "examples": ["99 00 00 00 00 04 61 62 63 64"]})]
-Byte = Annotated[int, *scalar(_byte, {"type": ["string", "integer"], "examples": ["ff"]})]
+Tag = Annotated[
+    int, *scalar(_tag, {"title": "attribute", "type": ["string", "number"], "examples": ["PatientID", "(0010,0020)"]})
+]
+Per = Annotated[
+    str,
+    *scalar(
+        _per,
+        {"title": "key to count by", "anyOf": [{"enum": [*PER_WORDS, *_COUNTED_BY]}, {"type": ["string", "number"]}]},
+    ),
+]
+Hex = Annotated[
+    bytes,
+    *scalar(
+        _bytes, {"title": "bytes in hexadecimal", "type": ["string", "number"], "examples": ["99 00 00 00 00 01 61"]}
+    ),
+]
+Byte = Annotated[
+    int, *scalar(_byte, {"title": "byte in hexadecimal", "type": ["string", "number"], "examples": ["ff"]})
+]
 Service = Annotated[str, *scalar(one_of(ANY, *SERVICES), {"enum": [ANY, *SERVICES]})]
 Event = Annotated[str, *scalar(one_of(*EVENTS), {"enum": list(EVENTS)})]
+
+
+def _whole(low: int, high: int, shown: str) -> Any:
+    """The annotation of a whole number."""
+    return scalar(Whole(low, high).read, {"title": shown, "type": "integer", "minimum": low, "maximum": high})
+
+
+Count = Annotated[int, *_whole(0, 2**31 - 1, "number")]
+Positive = Annotated[int, *_whole(1, 2**31 - 1, "number from 1")]
+Integer = Annotated[int, *_whole(-(2**31), 2**31 - 1, "whole number")]
+Number8 = Annotated[int, *_whole(0, 0xFF, "number up to 255")]
+Number16 = Annotated[int, *_whole(0, 0xFFFF, "number up to 65535")]
+Number32 = Annotated[int, *_whole(0, 2**32 - 1, "number up to 4294967295")]

@@ -38,6 +38,15 @@ class Outcome:
     """Error Comment (0000,0902); cut to 64 characters on the wire."""
     offending: tuple[int, ...] = ()
     """Offending Element (0000,0901)."""
+    error_id: int | None = None
+    """Error ID (0000,0903)."""
+    attributes: tuple[int, ...] = ()
+    """Attribute Identifier List (0000,1005)."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the response explains nothing: only what the request determines, and the status."""
+        return not (self.comment or self.offending or self.attributes) and self.error_id is None
 
 
 class Lane(Enum):

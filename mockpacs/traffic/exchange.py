@@ -126,12 +126,12 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Not an exchange: an association refused or aborted, bytes that are not DICOM, trouble on our side."""
+    """Not an exchange: an association refused or aborted, a rule that acted on it, trouble on our side."""
 
     when: float
     """Wall clock, seconds since 1970."""
     kind: str
-    """opened, released, rejected, aborted, closed, trouble"""
+    """opened, released, rejected, aborted, closed, scenario (a rule acted on an event), trouble"""
     text: str
     association: Association | None = None
     detail: bool = False

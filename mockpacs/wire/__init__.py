@@ -17,6 +17,7 @@ from mockpacs.wire.command import (
     response_to,
 )
 from mockpacs.wire.dataset import Element, Encoding, Header
+from mockpacs.wire.fault import Fault, operations
 from mockpacs.wire.framer import Framer
 from mockpacs.wire.happening import (
     Aborted,
@@ -31,7 +32,9 @@ from mockpacs.wire.happening import (
     ReleaseRequested,
     TransportClosed,
 )
+from mockpacs.wire.lie import Lies, tell
 from mockpacs.wire.message import Assembler, can_carry_data, cut, cut_stream
+from mockpacs.wire.operation import Deafen, Finish, HalfClose, Mute, Operation, Reset, Wait, Write
 from mockpacs.wire.pdu import (
     APPLICATION_CONTEXT,
     PDV,
@@ -86,13 +89,20 @@ __all__ = [
     "CommonExtendedNegotiation",
     "ContextAnswer",
     "DataReceived",
+    "Deafen",
     "Element",
     "Encoding",
     "ExtendedNegotiation",
+    "Fault",
+    "Finish",
     "Framer",
+    "HalfClose",
     "Happening",
     "Header",
+    "Lies",
     "Malformed",
+    "Mute",
+    "Operation",
     "PDataTF",
     "Pdu",
     "PduType",
@@ -101,6 +111,7 @@ __all__ = [
     "ReleaseRP",
     "ReleaseRQ",
     "ReleaseRequested",
+    "Reset",
     "Role",
     "RoleSelection",
     "State",
@@ -110,6 +121,8 @@ __all__ = [
     "UserIdentity",
     "UserInformation",
     "Value",
+    "Wait",
+    "Write",
     "can_carry_data",
     "cut",
     "cut_stream",
@@ -118,7 +131,9 @@ __all__ = [
     "encode_command",
     "encode_pdu",
     "encode_response",
+    "operations",
     "request",
     "response_to",
     "status",
+    "tell",
 ]

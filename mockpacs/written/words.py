@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -105,6 +106,11 @@ class FilePath:
 
     allowed: ClassVar[str] = "a path"
 
+    @staticmethod
+    def is_name(_text: str) -> bool:
+        """Whether a text means something that is found elsewhere, wherever it is written."""
+        return False
+
     def read(self, value: object) -> Path:
         """The path, with ``~`` resolved when it came as text."""
         if isinstance(value, Path):
@@ -127,6 +133,39 @@ class OptionalPath(FilePath):
     def read(self, value: object) -> Path | None:  # type: ignore[override]
         """The path, or None."""
         return None if value is None else FilePath.read(self, value)
+
+
+class ScenarioPath(FilePath):
+    """A scenario: a file, or the name of one that is shipped."""
+
+    allowed: ClassVar[str] = "a scenario: a YAML file, or the name of a shipped one (see mockpacs scenarios)"
+
+    @staticmethod
+    def is_name(text: str) -> bool:
+        """Whether this can only be the name of a shipped scenario, wherever it is written."""
+        return not ("/" in text or "\\" in text or text.endswith((".yaml", ".yml")))
+
+
+class Seed:
+    """A whole number, or ``random`` for one that is drawn at the start and told."""
+
+    allowed: ClassVar[str] = "a whole number, or random"
+
+    def read(self, value: object) -> int | None:
+        """The seed; None leaves it to the scenario."""
+        if value is None:
+            return None
+        if value == "random":
+            return secrets.randbelow(2**31)
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int(value)
+        raise refused(value, self.allowed)
+
+    def write(self, value: object) -> str:
+        """The number."""
+        return "" if value is None else str(value)
 
 
 def names_files(kind: Kind) -> bool:

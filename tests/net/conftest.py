@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -157,7 +158,11 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     """
     running: list[Served] = []
 
-    def start(**options: Any) -> Served:
+    def start(rules: str = "", **options: Any) -> Served:
+        if rules:  # a scenario, written where it is read
+            scenario = tmp_path_factory.mktemp("scenario") / "test.yaml"
+            scenario.write_text(f"mockpacs: 1\n{dedent(rules)}", encoding="utf-8")
+            options["scenario"] = (scenario,)
         if options.keys().isdisjoint(("storage", "memory")):
             options.setdefault("recordings", tmp_path_factory.mktemp("recordings"))
         running.append(Served(**options))

@@ -248,3 +248,32 @@ def test_a_producer_need_not_wait_for_a_peer_that_is_gone() -> None:
         assert called == ["gone"]
 
     play(scene)
+
+
+def test_nothing_is_sent_nor_recorded_after_a_fin() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.outbox.send(b"last")
+        desk.outbox.finish()
+        desk.outbox.send(b"too late")
+        await asyncio.sleep(0)
+        desk.hear()
+
+        assert desk.heard == b"last"
+        assert desk.recorded == [b"last"]
+        assert desk.failures == []
+        assert desk.peer.recv(1) == b""
+        assert desk.outbox.close() == 0
+
+    play(scene)
+
+
+def test_a_fin_for_a_peer_that_is_gone_is_no_failure() -> None:
+    async def scene(desk: Desk) -> None:
+        desk.peer.close()
+        desk.outbox.finish()
+        desk.outbox.finish()
+        await asyncio.sleep(0)
+
+        assert desk.failures == []
+
+    play(scene)

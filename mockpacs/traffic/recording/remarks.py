@@ -11,7 +11,7 @@ from typing import Final
 
 from mockpacs.traffic import comment
 
-_NOTICE: Final = re.compile(r"\d+ (opened|released|rejected|aborted|closed|trouble): (.*)", re.DOTALL)
+_NOTICE: Final = re.compile(r"\d+ (opened|released|rejected|aborted|closed|scenario|trouble): (.*)", re.DOTALL)
 _ENDINGS: Final = frozenset(("rejected", "aborted", "closed"))
 _SECURE: Final = re.compile(r"connection \d+ from \S+ \S")
 _MOST_HELD: Final = 1000

@@ -1,0 +1,69 @@
+"""The facts that a scenario is asked with: of an association, and of one exchange at one moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mockpacs.net.incoming import Incoming
+from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.facts import DataFacts
+from mockpacs.scenario.stimulus import Facts, Stimulus
+from mockpacs.traffic.exchange import Association
+from mockpacs.wire import AssociateRQ
+from mockpacs.wire.dataset import Encoding
+
+
+def event_cue(kind: str, association: Association, request: AssociateRQ | None = None, exchange: int = 0) -> Stimulus:
+    """Something that happened to a connection or an association; ``request``: what was asked for, at associate."""
+    contexts = request.contexts if request else ()
+    return Stimulus(
+        kind,
+        association=association.number,
+        exchange=exchange,
+        calling=association.calling,
+        called=association.called,
+        peer=association.address.rpartition(":")[0].strip("[]"),
+        sop_classes=tuple(dict.fromkeys(context.abstract_syntax for context in contexts)),
+        transfer_syntaxes=tuple(dict.fromkeys(uid for context in contexts for uid in context.transfer_syntaxes)),
+        when=time.monotonic(),
+    )
+
+
+def exchange_cue(
+    incoming: Incoming, association: Association, moment: Moment, *, mark: int = 0, status: int | None = None
+) -> Stimulus:
+    """One moment of an exchange."""
+    command, context = incoming.command, incoming.context
+    return Stimulus(
+        command.service,
+        moment,
+        mark,
+        association=association.number,
+        exchange=incoming.number,
+        calling=association.calling,
+        called=association.called,
+        peer=association.address.rpartition(":")[0].strip("[]"),
+        sop_classes=(command.affected_sop_class or command.requested_sop_class or context.abstract_syntax,),
+        transfer_syntaxes=(context.transfer_syntax,),
+        sop_instance=command.affected_sop_instance or command.requested_sop_instance or "",
+        status=status,
+        when=time.monotonic(),
+        dataset=_facts(incoming, is_whole=moment not in (Moment.RECEIVED, Moment.PDU)) if command.has_dataset else None,
+    )
+
+
+def _facts(incoming: Incoming, *, is_whole: bool) -> Callable[[], Facts | None]:
+    """The data set, read once and only when a rule looks at it."""
+    encoding = Encoding.of(incoming.context.transfer_syntax)
+
+    def read() -> Facts | None:
+        if incoming.facts is None or not is_whole:
+            data = incoming.far_head() if is_whole else incoming.head
+            facts = DataFacts(data, encoding)
+            if not is_whole:
+                return facts
+            incoming.facts = facts
+        return incoming.facts
+
+    return read

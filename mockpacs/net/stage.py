@@ -1,0 +1,131 @@
+"""The exchanges of one association under a scenario: for each request that a rule may be about, a scene is played."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Protocol
+
+from mockpacs.net.cue import event_cue, exchange_cue
+from mockpacs.net.environment import Environment
+from mockpacs.net.incoming import Incoming
+from mockpacs.net.responder import Responder, Sender
+from mockpacs.net.scene import Scene
+from mockpacs.net.theatre import Theatre
+from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.decision import Act, Decision
+from mockpacs.scenario.telling import told
+from mockpacs.services.request import Outcome
+from mockpacs.traffic.exchange import Association
+from mockpacs.wire.operation import Operation, Write
+
+
+class Actor(Sender, Protocol):
+    """What a scenario needs of an association, beside what answering needs."""
+
+    @property
+    def peer_max_pdu_length(self) -> int:
+        """The maximum length the peer advertised, in bytes; 0 is no limit."""
+
+    def perform(self, operations: Iterable[Operation]) -> None:
+        """Do this on the connection, behind what is queued."""
+
+    async def performed(self) -> None:
+        """Return when all that was queued is done, or the connection is gone."""
+
+    def depart(self, act: Act, rule: str) -> None:
+        """End the association, or fall silent, as the act says."""
+
+    def hold(self, seconds: float) -> None:
+        """Read nothing for that time."""
+
+
+class Stage:
+    """Knows what is going on in an association, and ends it when the association does."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        theatre: Theatre,
+        association: Association,
+        agreed: dict[str, bytes],
+        actor: Actor,
+        responder: Responder,
+    ) -> None:
+        self.environment = environment
+        self.theatre = theatre
+        self.association = association
+        self.agreed = agreed
+        self.actor = actor
+        self.responder = responder
+        self.over = asyncio.Event()
+        """Whether the association has ended: whoever waits need not wait any more."""
+
+    def concerns(self, service: str) -> bool:
+        """Whether a rule is about this service."""
+        return self.theatre.engine.concerns(service)
+
+    def prepare(self, incoming: Incoming) -> None:
+        """A rule may be about this request: from here on its exchange is a scene."""
+        incoming.scene = Scene(self, incoming)
+
+    def decide(
+        self, incoming: Incoming, moment: Moment, *, mark: int = 0, status: int | None = None
+    ) -> Decision | None:
+        """Ask the scenario; what fired is told with the exchange."""
+        if moment not in self.theatre.engine.moments(incoming.command.service):
+            return None
+        decision = self.theatre.engine.decide(
+            exchange_cue(incoming, self.association, moment, mark=mark, status=status)
+        )
+        if decision is not None:
+            incoming.decided.add(decision.rule, told(decision))
+        return decision
+
+    def reported(self, incoming: Incoming, final: Outcome | None) -> None:
+        """An exchange is over: expectations count it."""
+        cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, status=final.status if final else None)
+        self.theatre.engine.reported(cue, incoming.decided.rule)
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait, but not beyond the end of the association. Whether it goes on."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.over.wait()
+        return not self.over.is_set()
+
+    def cancel(self, incoming: Incoming) -> None:
+        """A C-CANCEL for this request, unless a rule has other plans with it."""
+        decision = None
+        if self.theatre.engine.concerns("cancel"):
+            decision = self.theatre.engine.decide(event_cue("cancel", self.association, exchange=incoming.number))
+        if decision is None:
+            incoming.cancel()
+            return
+        incoming.decided.add(decision.rule, told(decision))
+        self.environment.spawn(self._cancel(incoming, decision))
+
+    async def _cancel(self, incoming: Incoming, decision: Decision) -> None:
+        for act in decision.acts:
+            if not await self.pause(act.delay_seconds):
+                return
+            if act.step.nothing:
+                return
+            if act.ends:
+                self.actor.depart(act, decision.rule)
+                return
+        incoming.cancel()
+
+    async def afterwards(self, acts: tuple[Act, ...], rule: str) -> None:
+        """What happens on its own after an answer."""
+        for act in acts:
+            if not await self.pause(act.delay_seconds) or not self.actor.can_send:
+                return
+            if act.step.send:
+                self.actor.perform([Write(act.step.send)])
+                await self.actor.performed()
+            if act.ends:
+                self.actor.depart(act, rule)
+                return

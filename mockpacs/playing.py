@@ -1,0 +1,33 @@
+"""From the scenarios that options name to what a server plays: loaded, checked, with all that they need at hand."""
+
+from __future__ import annotations
+
+from mockpacs.config import Options
+from mockpacs.net.theatre import Theatre, contexts_of
+from mockpacs.scenario.answers import read_sets
+from mockpacs.scenario.engine import Engine
+from mockpacs.scenario.load import load
+from mockpacs.scenario.script import Script
+from mockpacs.scenario.shipped import resolve
+
+
+def script_of(options: Options) -> Script:
+    """What the options' scenarios say. Raises `ScenarioError`."""
+    return load([resolve(path) for path in options.scenario], seed=options.seed)
+
+
+def theatre_of(script: Script) -> Theatre:
+    """A theatre that plays it. Raises `ScenarioError`, `StartError`."""
+    return Theatre(Engine(script), read_sets(script.data), contexts=contexts_of(script))
+
+
+def change(theatre: Theatre, script: Script) -> None:
+    """Play something else from now on; associations that are open go on under the new rules."""
+    contexts, answers = contexts_of(script), read_sets(script.data)
+    theatre.contexts, theatre.answers = contexts, answers
+    theatre.engine.change(script)
+
+
+def facts_of(script: Script) -> list[str]:
+    """What a recording says about it."""
+    return [*(f"scenario {name}" for name in script.names if name), f"seed {script.seed}"]

@@ -1,0 +1,95 @@
+"""A stimulus while it is looked at: what is found out about it is found out once, and only when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from mockpacs.scenario.counters import Key
+from mockpacs.scenario.values import PER_WORDS
+from mockpacs.wire.dictionary import tag_of
+
+if TYPE_CHECKING:
+    from mockpacs.scenario.state import States
+    from mockpacs.scenario.stimulus import Facts, Stimulus
+
+PADDING: Final = " \0"
+"""What is not significant at the ends of a value (PS3.5 6.2)."""
+
+_SOP_CLASS: Final = 0x00080016
+_SOP_INSTANCE: Final = 0x00080018
+
+
+class Case:
+    """A stimulus with the states it meets."""
+
+    __slots__ = ("_facts", "called", "calling", "is_read", "occurrence", "states", "stimulus")
+
+    def __init__(self, stimulus: Stimulus, states: States, occurrence: int = 0) -> None:
+        """``occurrence``: how often the same has asked, for draws; see `who`."""
+        self.stimulus = stimulus
+        self.states = states
+        self.occurrence = occurrence
+        self.calling = stimulus.calling.strip(PADDING)
+        self.called = stimulus.called.strip(PADDING)
+        self.is_read = False
+        """Whether somebody has looked at the data set."""
+        self._facts: Facts | None = None
+
+    @property
+    def facts(self) -> Facts | None:
+        """The data set, None without one."""
+        if not self.is_read:
+            self.is_read = True
+            self._facts = self.stimulus.dataset() if self.stimulus.dataset else None
+        return self._facts
+
+
+def who(stimulus: Stimulus) -> str:
+    """Who asks, as far as it does not depend on the order of associations."""
+    return f"{stimulus.kind}\0{stimulus.moment}\0{stimulus.mark}\0{stimulus.calling}\0{stimulus.sop_instance}"
+
+
+KeyReader: TypeAlias = Callable[[Case], Key]
+
+
+def key_reader(per: str) -> KeyReader:
+    """What something is counted or kept by. What has no such attribute shares the key ""."""
+    if per in PER_WORDS:
+        return _WORDS[per]
+    tag = _tag(per)
+
+    def attribute(case: Case) -> Key:
+        stimulus = case.stimulus
+        if tag == _SOP_INSTANCE and stimulus.sop_instance:
+            return stimulus.sop_instance
+        if tag == _SOP_CLASS and stimulus.sop_classes and not stimulus.is_event:
+            return stimulus.sop_classes[0]
+        facts = case.facts
+        return "\\".join(facts.values(tag) or ()) if facts else ""
+
+    return attribute
+
+
+def needs_data(per: str, kind: str) -> bool:
+    """Whether the key can only be read from the data set, for a service."""
+    if per in PER_WORDS:
+        return False
+    return not (kind == "C-STORE" and _tag(per) in (_SOP_INSTANCE, _SOP_CLASS))
+
+
+def is_lasting(per: str) -> bool:
+    """Whether a key means the same in every run: not the number of an association."""
+    return per not in ("association", "exchange")
+
+
+def _tag(per: str) -> int:
+    return int(per[1:5] + per[6:10], 16) if per.startswith("(") else tag_of(per) or 0
+
+
+_WORDS: Final[dict[str, KeyReader]] = {
+    "scenario": lambda case: "",
+    "association": lambda case: case.stimulus.association,
+    "exchange": lambda case: (case.stimulus.association, case.stimulus.exchange),
+    "calling-ae": lambda case: case.calling,
+}

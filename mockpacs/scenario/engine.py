@@ -1,0 +1,328 @@
+"""The engine: what a scenario does about a stimulus. No socket, no disk; the only clock is that of limits.
+
+Looking for the rule, counting and changing states are one atomic step.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from mockpacs.errors import ScenarioError
+from mockpacs.scenario.case import Case, needs_data, who
+from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.counters import Key, Keyed
+from mockpacs.scenario.decision import Decision
+from mockpacs.scenario.expect import Expected
+from mockpacs.scenario.gate import times
+from mockpacs.scenario.nearest import Seen
+from mockpacs.scenario.rule import Change
+from mockpacs.scenario.running import Running
+from mockpacs.scenario.script import Placed, Script
+from mockpacs.scenario.state import States
+from mockpacs.scenario.stimulus import Stimulus
+from mockpacs.scenario.verdict import Tally, Verdict
+
+__all__ = ["Engine", "Tally", "Verdict"]
+
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The rules about one service or event at one moment."""
+
+    rules: list[Running]
+    is_random: bool = False
+
+
+class Engine:
+    """Decides. Safe to be asked by several threads.
+
+    Raises `ScenarioError` for a script that names a SOP class or transfer syntax nobody knows.
+    """
+
+    script: Script
+    _rules: list[Running]
+
+    def __init__(self, script: Script, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._load(script)
+
+    @property
+    def seed(self) -> int:
+        """Of everything that is drawn."""
+        return self.script.seed
+
+    # what it can be asked about
+
+    def concerns(self, kind: str) -> bool:
+        """Whether any rule is about this service or event."""
+        return kind in self._buckets
+
+    def moments(self, kind: str) -> frozenset[Moment]:
+        """The moments of this service at which a rule can act."""
+        return self._moments.get(kind, frozenset())
+
+    def marks(self, kind: str) -> tuple[tuple[Moment, int], ...]:
+        """The bytes and PDUs of a data set that rules wait for: of each moment the lowest first."""
+        return self._marks.get(kind, ())
+
+    def wants_data(self, kind: str) -> bool:
+        """Whether a rule or an expectation looks at the data set of this service."""
+        return kind in self._data_kinds
+
+    # deciding
+
+    def decide(self, stimulus: Stimulus) -> Decision | None:
+        """What the scenario does about it, counted. None when no rule fired."""
+        with self._lock:
+            return self._decide(stimulus)
+
+    def reported(self, stimulus: Stimulus, rule: str) -> None:
+        """An exchange finished with this status, or an event; ``rule``: what fired for it, "" when nothing did.
+
+        The moment does not matter here.
+        """
+        with self._lock:
+            case = Case(stimulus, self._states)
+            for expected in self._expected:
+                expected.count(case, rule)
+            self._seen.add(stimulus)
+            self._see_misses(case)
+
+    def forget(self, association: int) -> None:
+        """An association ended: what was kept for it or its exchanges is not needed any more."""
+        with self._lock:
+            for running in self._rules:
+                running.forget(association)
+            self._states.forget(association)
+
+    # explaining
+
+    def explain(self, stimulus: Stimulus) -> list[Verdict]:
+        """What would fire and why the others would not, the nearest first. Changes nothing."""
+        with self._lock:
+            verdicts = [*self._explain(stimulus)]
+        about = [stimulus.kind in running.kinds for running in self._rules]
+        order = sorted(
+            range(len(verdicts)),
+            key=lambda place: (not verdicts[place].fires, verdicts[place].differing, not about[place]),
+        )
+        return [verdicts[place] for place in order]
+
+    def tally(self) -> list[Tally]:
+        """How often each rule fired; of one that never did, what came nearest."""
+        with self._lock:
+            return [
+                Tally(
+                    running.name,
+                    running.placed.place,
+                    running.fired,
+                    running.held,
+                    None if running.fired else running.near.told(self._seen),
+                )
+                for running in self._rules
+            ]
+
+    def unmet(self) -> list[str]:
+        """A sentence about each expectation that does not hold so far."""
+        with self._lock:
+            return [
+                *(sentence for expected in self._expected for sentence in expected.unmet()),
+                *(
+                    f'{running.placed.place}: the sequence of "{running.name}" was over, and it was asked '
+                    f"{times(running.overruns)} more"
+                    for running in self._rules
+                    if running.overruns
+                ),
+            ]
+
+    # changing
+
+    def reset(self) -> None:
+        """Counters, states and tallies as at the start."""
+        self.change(self.script)
+
+    def change(self, script: Script) -> None:
+        """Other rules; everything is at the start."""
+        with self._lock:
+            self._load(script)
+
+    def add(self, placed: Placed) -> None:
+        """One more rule, above all others; what these have counted stays."""
+        with self._lock:
+            running = self._running(placed)
+            self.script = replace(self.script, rules=(placed, *self.script.rules))
+            self._rules.insert(0, running)
+            self._arrange()
+
+    def remove(self, name: str) -> bool:
+        """Take a rule away. Whether there was one of that name."""
+        with self._lock:
+            left = [running for running in self._rules if running.name != name]
+            is_found = len(left) < len(self._rules)
+            self._rules = left
+            self.script = replace(self.script, rules=tuple(running.placed for running in left))
+            self._arrange()
+            return is_found
+
+    def state(self, name: str, key: Key | None = None) -> str:
+        """The value of a state for a key; without one, of all keys that have none of their own."""
+        with self._lock:
+            return self._states.value(name, key)
+
+    def set_state(self, name: str, value: str, key: Key | None = None) -> None:
+        """Give a state a new value for a key; without one, for all keys."""
+        with self._lock:
+            self._states.set(name, value, key)
+
+    # inside, with the lock held
+
+    def _load(self, script: Script) -> None:
+        states = States(script.states)
+        rules = [self._running(placed, script.seed) for placed in script.rules]
+        expected = [_known(place, partial(Expected, place, one)) for place, one in script.expect]
+        self.script, self._states, self._rules, self._expected = script, states, rules, expected
+        self._asked: Keyed[int] = Keyed()
+        self._seen = Seen()
+        self._arrange()
+
+    def _running(self, placed: Placed, seed: int | None = None) -> Running:
+        chosen = self.script.seed if seed is None else seed
+        return _known(placed.place, lambda: Running(placed, chosen, self._clock))
+
+    def _arrange(self) -> None:
+        """Sort the rules by what they are about. What others read without the lock is replaced, never changed."""
+        buckets: dict[str, dict[tuple[Moment, int], _Bucket]] = {}
+        for running in self._rules:
+            for kind in running.kinds:
+                bucket = buckets.setdefault(kind, {}).setdefault(running.at, _Bucket([]))
+                bucket.rules.append(running)
+                bucket.is_random = bucket.is_random or running.is_random
+        self._buckets = buckets
+        self._moments = {kind: frozenset(moment for moment, _ in ats) for kind, ats in buckets.items()}
+        received = (Moment.RECEIVED, Moment.PDU)
+        self._marks = {kind: tuple(sorted(at for at in ats if at[0] in received)) for kind, ats in buckets.items()}
+        self._data_kinds = frozenset(self._kinds_with_data())
+        self._other_moments = {kind: [*_rules_in(ats)] for kind, ats in buckets.items() if len(ats) > 1}
+        self._curious = [running for running in self._rules if not running.fired and running.near.is_curious]
+
+    def _kinds_with_data(self) -> Iterator[str]:
+        specs = self.script.states
+        for running in self._rules:
+            named = [*running.rule.when.state.wanted, *running.rule.set]
+            pers = [running.rule.per, *(specs[name].per for name in named if name in specs)]
+            is_asked = any(check.needs_data for check in running.checks)
+            yield from (kind for kind in running.kinds if is_asked or any(needs_data(per, kind) for per in pers))
+        for expected in self._expected:
+            per = expected.expectation.per
+            yield from (kind for kind in expected.kinds if expected.needs_data or needs_data(per, kind))
+
+    def _decide(self, stimulus: Stimulus) -> Decision | None:
+        by_moment = self._buckets.get(stimulus.kind)
+        bucket = by_moment.get((stimulus.moment, stimulus.mark)) if by_moment is not None else None
+        case = Case(stimulus, self._states)
+        self._seen.add(stimulus)
+        fired: list[Decision] = []
+        if bucket is not None:
+            if bucket.is_random:
+                case.occurrence = self._occurrence(stimulus)
+                self._asked.put(who(stimulus), case.occurrence)
+            self._ask(bucket.rules, case, fired)
+        self._see_misses(case)
+        return _joined(fired) if fired else None
+
+    def _ask(self, rules: list[Running], case: Case, fired: list[Decision]) -> None:
+        """Every rule in its turn, until one decides; those behind it go on counting, and learn who was faster.
+
+        All see the states as they were before: changes are made when every rule has been asked.
+        """
+        taken_by = None
+        changes: list[tuple[str, Change]] = []
+        for running in rules:
+            if taken_by is not None:
+                if running.rule.nth is not None and all(test(case) for test in running.tests):
+                    running.count(case)
+                if not running.fired:
+                    running.near.shadow(case, taken_by.called)
+                continue
+            for test in running.tests:
+                if not test(case):
+                    if not running.fired:
+                        running.near.miss(case)
+                    break
+            else:
+                decision = running.decide(case)
+                if decision is None:
+                    continue
+                fired.append(decision)
+                if running.fired == 1:
+                    self._curious = [one for one in self._curious if one is not running]
+                changes += running.changes
+                if not running.continues:
+                    taken_by = running
+        for name, change in changes:
+            self._states.change(name, case, change)
+
+    def _see_misses(self, case: Case) -> None:
+        """Rules about something else, or about another moment, that never fired: perhaps nothing nearer ever comes."""
+        stimulus = case.stimulus
+        kind = stimulus.kind
+        for running in self._other_moments.get(kind, ()):
+            if not running.fired and running.at != (stimulus.moment, stimulus.mark):
+                running.near.other_moment(case)
+        if self._curious:
+            is_any_bored = False
+            for running in self._curious:
+                if kind not in running.kinds:
+                    running.near.stranger(case)
+                    is_any_bored = is_any_bored or not running.near.is_curious
+            if is_any_bored:
+                self._curious = [running for running in self._curious if running.near.is_curious]
+
+    def _explain(self, stimulus: Stimulus) -> Iterator[Verdict]:
+        case = Case(stimulus, self._states, self._occurrence(stimulus))
+        taken_by = None
+        for running in self._rules:
+            verdict = running.verdict(case)
+            if verdict.differing:
+                yield verdict
+            elif taken_by is not None:
+                yield replace(verdict, reason=f"an earlier rule takes it: {taken_by.called}")
+            elif blocked := running.would_block(case):
+                yield replace(verdict, reason=blocked.reason(running.rule))
+            else:
+                yield replace(verdict, fires=True)
+                taken_by = None if running.continues else running
+
+    def _occurrence(self, stimulus: Stimulus) -> int:
+        return (self._asked.get(who(stimulus)) or 0) + 1
+
+
+def _rules_in(ats: Mapping[tuple[Moment, int], _Bucket]) -> Iterator[Running]:
+    for bucket in ats.values():
+        yield from bucket.rules
+
+
+def _joined(fired: list[Decision]) -> Decision:
+    if len(fired) == 1:
+        return fired[0]
+    return Decision(
+        ", ".join(one.rule for one in fired),
+        tuple(act for one in fired for act in one.acts),
+        tuple(act for one in fired for act in one.later),
+    )
+
+
+def _known(place: str, make: Callable[[], Made]) -> Made:
+    """A rule or an expectation; what it names must be known."""
+    try:
+        return make()
+    except ValueError as error:
+        raise ScenarioError(f"{place}: {error}") from error

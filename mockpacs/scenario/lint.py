@@ -1,0 +1,141 @@
+"""What the model cannot see because it sees one part at a time: names, rules against rules, steps against moments.
+
+All of it is wrong, apart from `remarks`, which are only worth knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from mockpacs.scenario.answers import AnswerSet
+from mockpacs.scenario.complaint import MOST_SHOWN, Complaint, complaint
+from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.draft import Draft, Way
+from mockpacs.scenario.possible import Problem, impossible, impossible_conditions
+from mockpacs.scenario.reachable import unreachable
+from mockpacs.scenario.references import Names, dangling, dangling_conditions
+from mockpacs.scenario.rule import Rule
+from mockpacs.scenario.tree import OF_A_KEY
+from mockpacs.scenario.values import meant
+from mockpacs.written.kinds import Refused, quoted
+from mockpacs.written.yaml_file import Items, Mapping, Node, Text
+
+Check = Callable[[str, Node], Iterable[tuple[object, str]]]
+"""What is wrong with an option of the server: the part, which may be a node, and a sentence."""
+
+_BYTES_GO_HERE = frozenset({"send", "data", "answer", "set"})
+"""Keys below which ``!bytes`` is read: what follows them is bytes, or values of attributes."""
+
+
+def lint(drafts: Sequence[Draft]) -> Iterator[Complaint]:
+    """Everything that is wrong with files that are loaded together, beside what the model said."""
+    names = Names(drafts)
+    for draft in drafts:
+        for where, text in islice(_problems(draft, names), MOST_SHOWN + 1):
+            yield complaint(draft.number, place_of(draft, where), text)
+        for node in _strange_tags(draft):
+            yield complaint(draft.number, node.place, "!bytes is not wanted here; it goes before the bytes of send")
+    yield from _twice(drafts)
+    yield from _unreachable(drafts)
+
+
+def remarks(drafts: Sequence[Draft]) -> Iterator[Complaint]:
+    """What is allowed and may not be meant."""
+    for draft in drafts:
+        for way, rule in draft.rules:
+            if rule.when.dataset and rule.when.at.when in (Moment.RECEIVED, Moment.PDU):
+                place = place_of(draft, (*way, "when", "dataset"))
+                text = f"at {rule.when.at.when} a condition on the data set can only see what has arrived"
+                yield complaint(draft.number, place, f"note: {text}")
+
+
+def checked(drafts: Sequence[Draft], check: Check) -> Iterator[Complaint]:
+    """What is wrong with options of the server and with sets of answers, whose files are read for that."""
+    for draft in drafts:
+        problems: list[tuple[Way, object, str]] = []
+        for name, node in draft.node("server").items():
+            problems += [(("server", name), part, text) for part, text in check(name, node)]
+        for name, node in draft.node("data").items():
+            try:
+                AnswerSet.of(node, draft.path.parent)
+            except Refused as no:
+                problems += [(("data", name), part, text) for part, text in no.problems]
+        for way, part, text in problems:
+            place = place_of(draft, part if isinstance(part, Text | Items | Mapping) else way)
+            yield complaint(draft.number, place, text)
+
+
+def place_of(draft: Draft, where: Way | Text | Items | Mapping) -> str:
+    """The place of a node, or of what a way leads to: of the key when the way ends with one."""
+    if isinstance(where, Text | Items | Mapping):
+        return where.place
+    found = draft.tree.find(where)
+    is_key = where[-1] == found.key and isinstance(where[-1], str)
+    return found.key_place if is_key and where[-1] not in _TOLD_AT_THEIR_VALUE else found.place
+
+
+_TOLD_AT_THEIR_VALUE = frozenset({"from", "answer", "status", "certificate", "key", "at", "rule", "name", OF_A_KEY})
+
+
+def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
+    for way, rule in (*draft.rules, *draft.ruins):
+        yield from impossible(rule, way)
+        yield from dangling(rule, way, names, draft.path.parent)
+    for way, one in draft.expect:
+        yield from impossible_conditions(one, way, is_expectation=True)
+        yield from dangling_conditions(one, way, names)
+        if one.rule is not None and names.are_all_rules_known and one.rule not in names.rules:
+            near = meant(one.rule, names.rules)
+            hint = f'. Did you mean "{near}"?' if near else "; only rules with a name can be expected to fire"
+            yield (*way, "rule"), f"no rule is called {quoted(one.rule)}{hint}"
+
+
+def _strange_tags(draft: Draft) -> Iterator[Text]:
+    waiting: list[tuple[Node, bool]] = [(draft.tree.root, False)]
+    while waiting:
+        node, is_wanted = waiting.pop()
+        if isinstance(node, Text):
+            if node.tag and not is_wanted:
+                yield node
+        elif isinstance(node, Items):
+            waiting += [(one, is_wanted) for one in node]
+        elif isinstance(node, Mapping):
+            waiting += [(key, False) for key in node if isinstance(key, Text)]
+            waiting += [(one, is_wanted or key in _BYTES_GO_HERE) for key, one in node.items()]
+
+
+def _twice(drafts: Sequence[Draft]) -> Iterator[Complaint]:
+    """Names that two rules, states, sets of answers or options share."""
+    first: dict[tuple[str, str], str] = {}
+    for draft in drafts:
+        named = [("rule", rule.name, (*way, "name")) for way, rule in draft.rules if rule.name]
+        for key, what in (("state", "state"), ("data", "set of answers"), ("server", "option")):
+            named += [(what, str(name), (key, str(name), OF_A_KEY)) for name in draft.node(key)]
+        for what, name, way in named:
+            place = place_of(draft, way)
+            if (what, name) in first:
+                before = _told_place(first[what, name], draft)
+                yield complaint(draft.number, place, f"there is another {what} {quoted(name)} already ({before})")
+            first.setdefault((what, name), place)
+
+
+def _told_place(place: str, draft: Draft) -> str:
+    """``line 8``, or with its file when that is another."""
+    path, line, _ = place.rsplit(":", 2)
+    return f"line {line}" if path == str(draft.path) else f"{path}:{line}"
+
+
+def _unreachable(drafts: Sequence[Draft]) -> Iterator[Complaint]:
+    placed = [(draft, way, rule) for draft in drafts for way, rule in draft.rules]
+    for index, in_the_way, what in unreachable([rule for _, _, rule in placed]):
+        draft, way, _ = placed[index]
+        told = [_told_rule(placed[one][2], place_of(placed[one][0], placed[one][1]), draft) for one in in_the_way]
+        subject = f"rule {told[0]} takes" if len(told) == 1 else f"rules {' and '.join(told)} take"
+        text = f"this rule can never fire: {subject} {what} first"
+        yield complaint(draft.number, place_of(draft, way), text)
+
+
+def _told_rule(rule: Rule, place: str, draft: Draft) -> str:
+    where = _told_place(place, draft)
+    return f"{quoted(rule.name)} ({where})" if rule.name else f"in {where}" if where.startswith("line") else where

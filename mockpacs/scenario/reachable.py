@@ -1,0 +1,125 @@
+"""Which rules can never fire, because an earlier one takes all that they wait for. Conservative: in doubt, a rule can.
+
+A rule takes all that meets its conditions when nothing but them holds it back, and nobody looks further after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from mockpacs.scenario.condition import Attribute, When, Words
+from mockpacs.scenario.moments import listed, services_of
+from mockpacs.scenario.rule import Rule
+
+MOST_COMPARED: Final = 100
+"""Takers with conditions that a rule is compared with: a file of thousands of rules shall be read in a moment."""
+
+
+def unreachable(rules: Sequence[Rule]) -> Iterator[tuple[int, tuple[int, ...], str]]:
+    """Indices of rules that can never fire, the rules that are in their way, and what those take: "every C-STORE"."""
+    takers: list[int] = []
+    room = MOST_COMPARED
+    for index, rule in enumerate(rules):
+        in_the_way = _in_the_way(rule, rules, takers)
+        if in_the_way:
+            is_all = all(_is_open(rules[taker].when) for taker in in_the_way)
+            what = f"every {listed(_kinds(rule.when), 'and every')}" if is_all else "all that it waits for"
+            yield index, in_the_way, what
+        elif _takes_all(rule) and (room or _is_open(rule.when)):
+            takers.append(index)
+            room -= not _is_open(rule.when)
+
+
+def _takes_all(rule: Rule) -> bool:
+    is_limited = (
+        rule.nth is not None
+        or rule.times is not None
+        or rule.limit is not None
+        or (rule.chance is not None and rule.chance < 1)
+    )
+    return not (rule.continue_ or is_limited or (rule.sequence is not None and rule.at_end == "pass"))
+
+
+def _in_the_way(rule: Rule, rules: Sequence[Rule], takers: Sequence[int]) -> tuple[int, ...]:
+    """The first rule for each service or event of this one that takes it all; nothing when one has none."""
+    found: dict[int, None] = {}
+    open_kinds = set(services_of(rule.when) or rule.when.event)
+    for taker in takers:
+        when = rules[taker].when
+        taken = open_kinds & set(services_of(when) or when.event)
+        if taken and implies(rule.when, when):
+            found[taker] = None
+            open_kinds -= taken
+            if not open_kinds:
+                return tuple(found)
+    return ()
+
+
+def _kinds(when: When) -> tuple[str, ...]:
+    return ("exchange",) if "any" in when.service else (*when.service, *when.event)
+
+
+def _is_open(when: When) -> bool:
+    return when.model_fields_set <= {"service", "event", "at"}
+
+
+def implies(one: When, other: When) -> bool:
+    """Whether all that meets one set of conditions meets the other too, services and events aside."""
+    if bool(one.event) != bool(other.event) or (one.at.when, one.at.mark) != (other.at.when, other.at.mark):
+        return False
+    return (
+        all(_words_imply(getattr(one, key), getattr(other, key)) for key in _WORDS)
+        and _is_narrower(one.level, other.level)
+        and _is_narrower(one.status, other.status)
+        and _all_imply(one.query, other.query)
+        and _all_imply(one.dataset, other.dataset)
+        and all(_words_imply(one.state.wanted.get(name), words) for name, words in other.state.wanted.items())
+    )
+
+
+_WORDS: Final = ("calling", "called", "peer", "sop_class", "transfer_syntax", "model")
+
+
+def _is_narrower(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return not other or (bool(one) and set(one) <= set(other))
+
+
+def _all_imply(one: dict[int, Attribute], other: dict[int, Attribute]) -> bool:
+    return all(tag in one and _attribute_implies(one[tag], attribute) for tag, attribute in other.items())
+
+
+def _words_imply(one: Words | None, other: Words | None) -> bool:
+    if other is None or one == other:
+        return True
+    if one is None or other.not_ != one.not_ or other.matches != one.matches:
+        return False
+    return _covers(one.in_, other.in_)
+
+
+def _attribute_implies(one: Attribute, other: Attribute) -> bool:
+    if one == other:
+        return True
+    said = {name for name in other.model_fields_set if getattr(other, name) not in (None, ())}
+    if any(getattr(one, name) != getattr(other, name) for name in said - {"in_"}):
+        return False
+    return _covers(one.in_, other.in_)
+
+
+def _covers(texts: tuple[str, ...], globs: tuple[str, ...]) -> bool:
+    """Whether each text of one condition is met by the other. Texts that are globs must be there as they are."""
+    if not globs:
+        return True
+    return bool(texts) and all(
+        any(text == glob or glob == "*" or (_is_plain(text) and _is_met(text, glob)) for glob in globs)
+        for text in texts
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return not any(mark in text for mark in "*?[")
+
+
+def _is_met(text: str, glob: str) -> bool:
+    return "[" not in glob and fnmatchcase(text, glob)
