@@ -44,6 +44,8 @@ bench: .venv/test
 
 docs: .venv/serve
 	$(BIN)/python -m mockpacs.config.reference docs/configuration.md
+	$(BIN)/python -m mockpacs.scenario.reference docs/scenario-reference.md
+	$(BIN)/python -m mockpacs.scenario.schema mockpacs/scenario/schema.json
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ import typer
 from mockpacs import __version__
 from mockpacs.cli.archive import archive
 from mockpacs.cli.check import check
+from mockpacs.cli.explain import explain
 from mockpacs.cli.export import export
 from mockpacs.cli.parameters import TextCommand, as_typed, spread
 from mockpacs.cli.scenarios import scenarios
@@ -65,6 +66,7 @@ def mockpacs(
 program.command(cls=ServeCommand)(as_typed(serve))
 program.command(cls=TextCommand)(check)
 program.command(cls=TextCommand)(scenarios)
+program.command(cls=TextCommand)(explain)
 program.command(cls=FilterCommand)(show)
 program.command(cls=FilterCommand)(export)
 program.add_typer(archive)

@@ -87,12 +87,17 @@ class Acceptor:
             from mockpacs.net.conduct import Conduct
 
             self._conduct = Conduct(environment, environment.theatre, self, self._upper)
-            tls = self._conduct.greet(self._association, tls)
+            tls = self._conduct.greet(tls)
         self._association = replace(self._association, secure=tls is not None)
         self.link = Link(sock, self, buffer, tls, self._track)
         self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)
         if self._conduct is not None:
             self._conduct.attach(self.link, self._watch)
+
+    @property
+    def association(self) -> Association:
+        """Who is at the other end, as far as is known."""
+        return self._association
 
     @property
     def is_busy(self) -> bool:
@@ -142,7 +147,7 @@ class Acceptor:
         self._is_gone = True
         happenings = self._upper.transport_closed()
         if self._conduct is not None:
-            self._leave(self._conduct)
+            self._conduct.closed()
         for happening in happenings if not self._is_dismissed else ():
             self._handle(happening)
         self.end_dialogue()
@@ -207,17 +212,16 @@ class Acceptor:
                 self.notice("aborted", f"aborted {who}: {why} (source {source}, reason {reason})")
                 self.end_dialogue()
                 if by_peer and self._conduct is not None and not self._is_gone:
-                    self._conduct.abandoned(self._association)
+                    self._conduct.abandoned()
 
     def _negotiate(self, request: AssociateRQ) -> None:
         self._meet(request)
         if self._upper.state is not State.STA3:
             return  # more came with the request, before our answer, and ended the association
-        decision = self._conduct.usher.asks("associate", self._association, request) if self._conduct else None
-        if self._conduct is not None and decision is not None:
-            self._conduct.usher.play(decision, partial(self._answer, request))
-        else:
+        if self._conduct is None:
             self._answer(request)
+        else:
+            self._conduct.meet("associate", partial(self._answer, request), request)
 
     def _answer(self, request: AssociateRQ, accept: Accept | None = None, tampering: Tampering | None = None) -> None:
         """Accept the association or reject it; ``accept`` and ``tampering`` are the wishes of a rule."""
@@ -287,25 +291,20 @@ class Acceptor:
 
     def _release(self) -> None:
         """Everything that came is answered: agree to the release, unless a rule has other plans."""
-        decision = self._conduct.usher.asks("release", self._association) if self._conduct else None
-        if self._conduct is not None and decision is not None:
-            self._conduct.usher.play(decision, self._agree_to_release)
-        else:
+        if self._conduct is None:
             self._agree_to_release()
+        else:
+            self._conduct.meet("release", self._agree_to_release)
 
-    def _agree_to_release(self, _accept: Accept | None = None, tampering: Tampering | None = None) -> None:
+    def _agree_to_release(self, accept: Accept | None = None, tampering: Tampering | None = None) -> None:
         """Then wait for the peer to close (AR-4)."""
+        del accept  # a release has no terms
         if self._upper.state is State.STA8:
             self._upper.answer_release()
             self.notice("released", "released", detail=True)
             if self._conduct is not None and tampering is not None:
                 self._conduct.send_tampered(self._upper.data_to_send(), tampering)
             self.flush()
-
-    def _leave(self, conduct: Conduct) -> None:
-        """The connection of a scenario is gone."""
-        conduct.stop()
-        conduct.closed(self._association)
 
     def end_dialogue(self) -> None:
         """Nothing more is answered."""

@@ -12,7 +12,7 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.link import Link
 from mockpacs.net.performer import Performer
 from mockpacs.net.theatre import Theatre
-from mockpacs.net.usher import Usher
+from mockpacs.net.usher import Usher, Usual
 from mockpacs.net.watch import Watch
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.ending import Abort
@@ -28,6 +28,10 @@ from mockpacs.wire.operation import Deafen, Finish, HalfClose, Mute, Operation, 
 
 class Host(Protocol):
     """The association that is conducted."""
+
+    @property
+    def association(self) -> Association:
+        """Who is at the other end, as far as is known."""
 
     @property
     def can_send(self) -> bool:
@@ -68,10 +72,11 @@ class Conduct:
         self._watch: Watch
         self._welcome: Decision | None = None
         self._held: bytearray | None = None
+        self._has_heard_end = False
 
-    def greet(self, association: Association, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    def greet(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         """Somebody connects: ask what happens to them. The TLS they meet."""
-        self._welcome = self.usher.asks("connect", association)
+        self._welcome = self.usher.asks("connect", self._host.association)
         if self._welcome is None:
             return tls
         security, is_stalled = self._theatre.security(self._welcome.acts, tls)
@@ -83,6 +88,8 @@ class Conduct:
         """The connection stands."""
         self._link, self._watch = link, watch
         self.performer = Performer(link)
+        if self._theatre.engine.concerns("close"):
+            link.asked_at_end = self._stays_after_end
 
     def opened(self) -> None:
         """Play what connect asks for; until that is done nothing is listened to."""
@@ -106,19 +113,29 @@ class Conduct:
         self.usher.end()
         self.performer.stop()
 
-    def abandoned(self, association: Association) -> None:
+    def meet(self, kind: str, usual: Usual, request: AssociateRQ | None = None) -> None:
+        """Something happens to the association: do what rules want, else, or after it, the usual."""
+        decision = self.usher.asks(kind, self._host.association, request)
+        if decision is None:
+            usual()
+        else:
+            self.usher.play(decision, usual)
+
+    def abandoned(self) -> None:
         """The peer aborted: a rule may want to stay."""
-        decision = self.usher.asks("abort", association)
+        decision = self.usher.asks("abort", self._host.association)
         if decision is not None:
             self.keeps_open = True
             self.usher.play(decision, lambda *_: self._let_go())
 
-    def closed(self, association: Association) -> None:
+    def closed(self) -> None:
         """The connection is gone."""
-        self.usher.asks("close", association)
+        self.stop()
+        if not self._has_heard_end:
+            self.usher.asks("close", self._host.association)
         if self.left_open:
             self._host.notice("closed", f'closed, after silence by rule "{self.left_open}"')
-        self._theatre.engine.forget(association.number)
+        self._theatre.engine.forget(self._host.association.number)
 
     def send_tampered(self, pdus: list[bytes], tampering: Tampering) -> None:
         """Send PDUs of the association itself; how fast is a matter of the pace."""
@@ -225,6 +242,15 @@ class Conduct:
         self.is_dismissed = True
         self._host.notice(kind, text)
         self._host.end_dialogue()
+
+    def _stays_after_end(self) -> bool:
+        """The peer's FIN is here: a rule may want to stay, for a time or for good."""
+        self._has_heard_end = True
+        decision = self.usher.asks("close", self._host.association)
+        if decision is None or not any(act.delay_seconds or act.step.silence for act in decision.acts):
+            return False
+        self.usher.play(decision, lambda *_: self._link.close())
+        return True
 
     def _let_go(self) -> None:
         self.keeps_open = False

@@ -66,6 +66,8 @@ class Link:
         self._outbox = Outbox(sock, None if context else track, self._cannot_send, self._sent_all)
         self.keep_open = False
         """Whether the connection stays after the peer's FIN; somebody else ends it then."""
+        self.asked_at_end: Callable[[], bool] | None = None
+        """Asked the same when the FIN is here, by who wants to know of it."""
         self._is_reading = False
         self._is_deaf = False
         self._is_heard = True  # until the peer's FIN, or until we do not care
@@ -231,14 +233,17 @@ class Link:
         self._outbox.send(tls.output())
         if plain:
             self._hand_over(plain)
-        if tls.is_ended and not self._is_closing and not self.keep_open:
+        if tls.is_ended and not self._is_closing and not self._stays():
             self._outbox.send(tls.close())  # who says goodbye waits for ours (RFC 8446 6.1)
             self._end(None)
+
+    def _stays(self) -> bool:
+        return self.keep_open or (self.asked_at_end is not None and self.asked_at_end())
 
     def _hear_end(self) -> None:
         """The peer's FIN."""
         self._is_heard = False
-        if not self.keep_open or True in self._fins:
+        if True in self._fins or not self._stays():
             self._end(None)
             return
         self.deafen()  # a socket at its end is readable for ever

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mockpacs.net.incoming import Decided, Incoming
 from mockpacs.net.responder import nobody, response
@@ -19,6 +19,7 @@ from mockpacs.scenario.ending import Wait
 from mockpacs.scenario.tampering import HONEST, Tampering, tampering_of
 from mockpacs.services import scripted
 from mockpacs.services.request import Lane, Outcome, Request, Service
+from mockpacs.wire import encode_response
 from mockpacs.wire.fault import operations
 from mockpacs.wire.lie import tell
 from mockpacs.wire.operation import Write
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 _PENDING: Final = (PENDING, PENDING_WITH_WARNING)
 Finish = Callable[[Outcome | None, str], None]
 """Called once, with the final response that was sent, None when there was none, and then why."""
+
+
+class _Amended(NamedTuple):
+    """A response as rules want it."""
+
+    outcome: Outcome
+    tampering: Tampering
+    parting: list[tuple[Act, str]]
+    """How it ends after it, and the rule."""
+    is_touched: bool
+    """Whether a rule had a say in it."""
 
 
 class Scene:
@@ -47,6 +59,7 @@ class Scene:
         self._request: Request | None = None
         self._kept: Outcome | None = None  # what the archive said, which is asked once
         self._final: Outcome | None = None
+        self._together = 0  # pending responses that are queued and leave in one write
         self._is_answered = False
         self._is_silent = False
         self._is_over = False
@@ -57,6 +70,8 @@ class Scene:
     def stir(self) -> None:
         """A cancel came, or the association ended: whoever waits for that need not wait any more."""
         self._stirred.set()
+        if self._stage.over.is_set():
+            self._note_no_answer()  # now: when the task turns to it the recording of the connection has ended
 
     # while the data set comes
 
@@ -79,6 +94,7 @@ class Scene:
     def _meet(self, decision: Decision) -> None:
         """At once where nothing has to be waited for: what follows in the same bytes must not be looked at."""
         self._reached.append(decision)
+        self._stage.responder.note_no_answer(self._incoming)
         if self._marking is None:
             self._marking = self._stage.environment.spawn(self._meet_all())
         for act in decision.acts:
@@ -114,7 +130,7 @@ class Scene:
         finally:
             if self._final is None and self._incoming.decided.rule:
                 why_not = f'no answer: rule "{self._incoming.decided.rule}"'
-                self._stage.responder.note_no_answer(self._incoming)
+                self._note_no_answer()
             if not self._is_handed_over:
                 self._incoming.discard()
             self._stage.reported(self._incoming, self._final)
@@ -170,9 +186,12 @@ class Scene:
 
     def _depart(self, act: Act, rule: str) -> None:
         self._is_over = True
-        if self._final is None and self._incoming.decided.rule:
-            self._stage.responder.note_no_answer(self._incoming)
+        self._note_no_answer()
         self._stage.actor.depart(act, rule)
+
+    def _note_no_answer(self) -> None:
+        if self._final is None:
+            self._stage.responder.note_no_answer(self._incoming)
 
     # the answer
 
@@ -222,6 +241,8 @@ class Scene:
             while batch := await batches.take():
                 for outcome in batch:
                     yield outcome
+                self._let_go()
+                await self._stage.actor.performed()
         finally:
             await batches.close()
 
@@ -252,13 +273,16 @@ class Scene:
         amended = await self._amended(outcome, tampering)
         if amended is None:
             return not self._is_over
-        outcome, tampering, parting = amended
+        outcome, tampering, parting, is_touched = amended
         is_final = self._is_final(outcome)
         moment = Moment.AFTER_RESPONSE if is_final else Moment.BETWEEN_RESPONSES
         after = self._stage.decide(self._incoming, moment, status=outcome.status)
         if not self._stage.actor.can_send:
             self._is_over = True
             return False
+        if not (is_final or is_touched or every) and after is None and outcome.is_plain:
+            self._queue(outcome)
+            return True
         await self._send(outcome, tampering)
         if is_final:
             self._final = outcome
@@ -277,18 +301,19 @@ class Scene:
         is_match = self._incoming.command.service == "C-FIND" and outcome.data is not None
         return not (is_match or outcome.status in _PENDING)
 
-    async def _amended(
-        self, outcome: Outcome, tampering: Tampering
-    ) -> tuple[Outcome, Tampering, list[tuple[Act, str]]] | None:
-        """What rules make of a response that is about to leave, and how it ends after it; None: it does not leave."""
+    async def _amended(self, outcome: Outcome, tampering: Tampering) -> _Amended | None:
+        """What rules make of a response that is about to leave; None: it does not leave."""
         moments = [Moment.RESPONSE] if self._has_begun else [Moment.BEFORE_RESPONSE, Moment.RESPONSE]
         self._has_begun = True
         parting: list[tuple[Act, str]] = []
         is_swallowed = False
+        is_touched = not tampering.is_none
         for moment in moments:
             decision = self._stage.decide(self._incoming, moment, status=outcome.status)
             if decision is None:
                 continue
+            is_touched = True
+            self._let_go()
             for act in decision.acts:
                 if not await self._wait(act):
                     return None
@@ -305,10 +330,25 @@ class Scene:
         if is_swallowed:
             self._is_silent = True
             return None
-        return outcome, tampering, parting
+        return _Amended(outcome, tampering, parting, is_touched)
+
+    def _queue(self, outcome: Outcome) -> None:
+        """A pending response that no rule is about leaves with its neighbours, as without a scenario."""
+        command = encode_response(self._incoming.command, outcome.status, has_dataset=outcome.data is not None)
+        self._stage.actor.send(self._incoming.context.context_id, command, outcome.data)
+        self._incoming.note_response(outcome.status)
+        self._together += 1
+
+    def _let_go(self) -> None:
+        """What is queued leaves."""
+        together, self._together = self._together, 0
+        self._stage.responder.note_pending(self._incoming, together)
+        self._stage.actor.flush()
 
     async def _send(self, outcome: Outcome, tampering: Tampering) -> None:
         actor, incoming = self._stage.actor, self._incoming
+        self._stage.responder.note_pending(incoming, self._together)
+        self._together = 0
         if tampering is HONEST or tampering.is_none:
             self._stage.responder.respond(incoming, outcome)
             actor.flush()

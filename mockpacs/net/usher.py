@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from typing import Protocol
 
 from mockpacs.net.cue import event_cue
@@ -19,8 +18,12 @@ from mockpacs.wire import AssociateRJ, AssociateRQ
 from mockpacs.wire.fault import Fault
 from mockpacs.wire.operation import Operation, Write
 
-Usual = Callable[[Accept | None, Tampering], None]
-"""What the honest server does then, on the terms of a rule, tampered with."""
+
+class Usual(Protocol):
+    """What the honest server does then, on the terms of a rule, tampered with."""
+
+    def __call__(self, accept: Accept | None = None, tampering: Tampering | None = None) -> None:
+        """Do it."""
 
 
 class Guest(Protocol):

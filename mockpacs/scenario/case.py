@@ -23,12 +23,13 @@ _SOP_INSTANCE: Final = 0x00080018
 class Case:
     """A stimulus with the states it meets."""
 
-    __slots__ = ("_facts", "called", "calling", "is_read", "occurrence", "states", "stimulus")
+    __slots__ = ("_facts", "called", "calling", "is_read", "occurrence", "states", "stimulus", "who")
 
-    def __init__(self, stimulus: Stimulus, states: States, occurrence: int = 0) -> None:
-        """``occurrence``: how often the same has asked, for draws; see `who`."""
+    def __init__(self, stimulus: Stimulus, states: States, who: str = "", occurrence: int = 0) -> None:
+        """``who`` asks, and how often the same has asked: for draws."""
         self.stimulus = stimulus
         self.states = states
+        self.who = who
         self.occurrence = occurrence
         self.calling = stimulus.calling.strip(PADDING)
         self.called = stimulus.called.strip(PADDING)
@@ -45,9 +46,10 @@ class Case:
         return self._facts
 
 
-def who(stimulus: Stimulus) -> str:
+def identity(stimulus: Stimulus) -> str:
     """Who asks, as far as it does not depend on the order of associations."""
-    return f"{stimulus.kind}\0{stimulus.moment}\0{stimulus.mark}\0{stimulus.calling}\0{stimulus.sop_instance}"
+    came = stimulus
+    return "\0".join((came.kind, came.moment, str(came.mark), came.calling, came.sop_instance))
 
 
 KeyReader: TypeAlias = Callable[[Case], Key]
@@ -71,11 +73,12 @@ def key_reader(per: str) -> KeyReader:
     return attribute
 
 
-def needs_data(per: str, kind: str) -> bool:
-    """Whether the key can only be read from the data set, for a service."""
+def key_tag(per: str, kind: str) -> int:
+    """The attribute that a key is read from in the data set of a service; 0 when the data set is not needed for it."""
     if per in PER_WORDS:
-        return False
-    return not (kind == "C-STORE" and _tag(per) in (_SOP_INSTANCE, _SOP_CLASS))
+        return 0
+    tag = _tag(per)
+    return 0 if kind == "C-STORE" and tag in (_SOP_INSTANCE, _SOP_CLASS) else tag
 
 
 def is_lasting(per: str) -> bool:

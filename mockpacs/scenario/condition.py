@@ -203,9 +203,14 @@ class When(Part):
         default_factory=lambda: States.model_validate({}), description="values that named states must have"
     )
 
+    @property
+    def is_known_otherwise(self) -> bool:
+        """Whether something else says what it is about."""
+        return False
+
     @model_validator(mode="after")
     def _meets_something(self) -> Self:
-        if not self.service and not self.event:
+        if not self.service and not self.event and not self.is_known_otherwise:
             raise ValueError("a service (C-STORE, any, ...) or an event (associate, release, ...) is missing here")
         if self.service and self.event:
             raise ValueError("it is about a service or about an event, not about both")

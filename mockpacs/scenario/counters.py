@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, ItemsView
 from itertools import islice
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 Key: TypeAlias = int | str | tuple[int, int]
 """An association, a text, or an exchange as (association, number)."""
@@ -52,13 +52,6 @@ class Keyed(Generic[Value]):
         """Forget everything."""
         self._values.clear()
         self._exchanges.clear()
-
-    def copy(self) -> Self:
-        """Another one that holds the same."""
-        other = type(self)(self._most)
-        other._values.update(self._values)
-        other._exchanges.update({association: [*keys] for association, keys in self._exchanges.items()})
-        return other
 
     def _forget_oldest(self) -> None:
         for key in list(islice(self._values, max(1, self._most // 10))):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mockpacs.scenario.part import Part
 from mockpacs.scenario.values import Duration, Text, Unknown, one_of, scalar
@@ -60,9 +60,26 @@ class Reject(Part):
     noun: ClassVar[str] = "reject"
     key: ClassVar[str] = "result"
     is_enough: ClassVar[bool] = True
-    result: Annotated[int, *byte(RESULTS)] = Field(1, description="permanent or transient")
-    source: Annotated[int, *byte(SOURCES)] = Field(1, description="user, acse or presentation")
-    reason: Annotated[int, *byte(_ALL_REASONS)] = Field(1, description="a reason of that source")
+    result: Annotated[int, *byte(RESULTS)] = Field(1, description="permanent (the default) or transient")
+    source: Annotated[int, *byte(SOURCES)] = Field(
+        1, description="user, acse or presentation; default: user, or that of the reason"
+    )
+    reason: Annotated[int, *byte(_ALL_REASONS)] = Field(1, description="a reason of that source; default: no-reason")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_source(cls, value: Any) -> Any:
+        """A reason by name belongs to a source, which need not be written then."""
+        reason = value.get("reason") if isinstance(value, dict) else None
+        if not isinstance(reason, str) or reason not in _ALL_REASONS:
+            return value
+        homes = [source for number, source in enumerate(SOURCES, 1) if reason in REASONS[number]]
+        written = value.get("source")
+        if written is None:
+            return {**value, "source": homes[0]}
+        if written in SOURCES and written not in homes:
+            raise ValueError(f"{reason} is a reason of {homes[0]}, not of {written}; for anything else write numbers")
+        return value
 
 
 class Abort(Part):
@@ -71,8 +88,20 @@ class Abort(Part):
     noun: ClassVar[str] = "abort"
     key: ClassVar[str] = "source"
     is_enough: ClassVar[bool] = True
-    source: Annotated[int, *byte(ABORT_SOURCES)] = Field(0, description="user or provider")
-    reason: Annotated[int, *byte(ABORT_REASONS)] = Field(0, description="a reason of the provider")
+    source: Annotated[int, *byte(ABORT_SOURCES)] = Field(
+        0, description="user or provider; default: user, with a reason provider"
+    )
+    reason: Annotated[int, *byte(ABORT_REASONS)] = Field(
+        0, description="a reason of the provider; default: not-specified"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_reason(cls, value: Any) -> Any:
+        """Only a provider gives reasons."""
+        if isinstance(value, dict) and value.get("reason") is not None and value.get("source") is None:
+            return {**value, "source": "provider"}
+        return value
 
 
 class Close(Part):

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from mockpacs.errors import ScenarioError
-from mockpacs.scenario.case import Case, needs_data, who
+from mockpacs.scenario.arrangement import Arrangement
+from mockpacs.scenario.case import Case, identity
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.counters import Key, Keyed
 from mockpacs.scenario.decision import Decision
 from mockpacs.scenario.expect import Expected
 from mockpacs.scenario.gate import times
-from mockpacs.scenario.nearest import Seen
+from mockpacs.scenario.nearest import LEAST_MISS, Seen
 from mockpacs.scenario.rule import Change
 from mockpacs.scenario.running import Running
 from mockpacs.scenario.script import Placed, Script
@@ -30,14 +31,6 @@ from mockpacs.scenario.verdict import Tally, Verdict
 __all__ = ["Engine", "Tally", "Verdict"]
 
 Made = TypeVar("Made")
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """The rules about one service or event at one moment."""
-
-    rules: list[Running]
-    is_random: bool = False
 
 
 class Engine:
@@ -63,19 +56,24 @@ class Engine:
 
     def concerns(self, kind: str) -> bool:
         """Whether any rule is about this service or event."""
-        return kind in self._buckets
+        return kind in self._arranged.buckets
 
     def moments(self, kind: str) -> frozenset[Moment]:
         """The moments of this service at which a rule can act."""
-        return self._moments.get(kind, frozenset())
+        return self._arranged.moments.get(kind, frozenset())
 
     def marks(self, kind: str) -> tuple[tuple[Moment, int], ...]:
         """The bytes and PDUs of a data set that rules wait for: of each moment the lowest first."""
-        return self._marks.get(kind, ())
+        return self._arranged.marks.get(kind, ())
 
     def wants_data(self, kind: str) -> bool:
         """Whether a rule or an expectation looks at the data set of this service."""
-        return kind in self._data_kinds
+        return kind in self._arranged.data_kinds
+
+    @property
+    def tags(self) -> frozenset[int]:
+        """The attributes of data sets that rules and expectations look at: `DataFacts` is faster when it knows them."""
+        return self._arranged.tags
 
     # deciding
 
@@ -109,12 +107,7 @@ class Engine:
         """What would fire and why the others would not, the nearest first. Changes nothing."""
         with self._lock:
             verdicts = [*self._explain(stimulus)]
-        about = [stimulus.kind in running.kinds for running in self._rules]
-        order = sorted(
-            range(len(verdicts)),
-            key=lambda place: (not verdicts[place].fires, verdicts[place].differing, not about[place]),
-        )
-        return [verdicts[place] for place in order]
+        return sorted(verdicts, key=lambda one: (not one.fires, not one.is_about, one.differing))
 
     def tally(self) -> list[Tally]:
         """How often each rule fired; of one that never did, what came nearest."""
@@ -198,42 +191,21 @@ class Engine:
         return _known(placed.place, lambda: Running(placed, chosen, self._clock))
 
     def _arrange(self) -> None:
-        """Sort the rules by what they are about. What others read without the lock is replaced, never changed."""
-        buckets: dict[str, dict[tuple[Moment, int], _Bucket]] = {}
-        for running in self._rules:
-            for kind in running.kinds:
-                bucket = buckets.setdefault(kind, {}).setdefault(running.at, _Bucket([]))
-                bucket.rules.append(running)
-                bucket.is_random = bucket.is_random or running.is_random
-        self._buckets = buckets
-        self._moments = {kind: frozenset(moment for moment, _ in ats) for kind, ats in buckets.items()}
-        received = (Moment.RECEIVED, Moment.PDU)
-        self._marks = {kind: tuple(sorted(at for at in ats if at[0] in received)) for kind, ats in buckets.items()}
-        self._data_kinds = frozenset(self._kinds_with_data())
-        self._other_moments = {kind: [*_rules_in(ats)] for kind, ats in buckets.items() if len(ats) > 1}
+        """What others read without the lock is replaced, never changed."""
+        self._arranged = Arrangement(self._rules, self._expected, self.script.states)
         self._curious = [running for running in self._rules if not running.fired and running.near.is_curious]
 
-    def _kinds_with_data(self) -> Iterator[str]:
-        specs = self.script.states
-        for running in self._rules:
-            named = [*running.rule.when.state.wanted, *running.rule.set]
-            pers = [running.rule.per, *(specs[name].per for name in named if name in specs)]
-            is_asked = any(check.needs_data for check in running.checks)
-            yield from (kind for kind in running.kinds if is_asked or any(needs_data(per, kind) for per in pers))
-        for expected in self._expected:
-            per = expected.expectation.per
-            yield from (kind for kind in expected.kinds if expected.needs_data or needs_data(per, kind))
-
     def _decide(self, stimulus: Stimulus) -> Decision | None:
-        by_moment = self._buckets.get(stimulus.kind)
+        by_moment = self._arranged.buckets.get(stimulus.kind)
         bucket = by_moment.get((stimulus.moment, stimulus.mark)) if by_moment is not None else None
         case = Case(stimulus, self._states)
         self._seen.add(stimulus)
         fired: list[Decision] = []
         if bucket is not None:
             if bucket.is_random:
-                case.occurrence = self._occurrence(stimulus)
-                self._asked.put(who(stimulus), case.occurrence)
+                case.who = identity(stimulus)
+                case.occurrence = (self._asked.get(case.who) or 0) + 1
+                self._asked.put(case.who, case.occurrence)
             self._ask(bucket.rules, case, fired)
         self._see_misses(case)
         return _joined(fired) if fired else None
@@ -254,7 +226,7 @@ class Engine:
                 continue
             for test in running.tests:
                 if not test(case):
-                    if not running.fired:
+                    if not running.fired and running.near.distance > LEAST_MISS:
                         running.near.miss(case)
                     break
             else:
@@ -274,7 +246,7 @@ class Engine:
         """Rules about something else, or about another moment, that never fired: perhaps nothing nearer ever comes."""
         stimulus = case.stimulus
         kind = stimulus.kind
-        for running in self._other_moments.get(kind, ()):
+        for running in self._arranged.several_moments.get(kind, ()):
             if not running.fired and running.at != (stimulus.moment, stimulus.mark):
                 running.near.other_moment(case)
         if self._curious:
@@ -287,7 +259,8 @@ class Engine:
                 self._curious = [running for running in self._curious if running.near.is_curious]
 
     def _explain(self, stimulus: Stimulus) -> Iterator[Verdict]:
-        case = Case(stimulus, self._states, self._occurrence(stimulus))
+        who = identity(stimulus)
+        case = Case(stimulus, self._states, who, (self._asked.get(who) or 0) + 1)
         taken_by = None
         for running in self._rules:
             verdict = running.verdict(case)
@@ -300,14 +273,6 @@ class Engine:
             else:
                 yield replace(verdict, fires=True)
                 taken_by = None if running.continues else running
-
-    def _occurrence(self, stimulus: Stimulus) -> int:
-        return (self._asked.get(who(stimulus)) or 0) + 1
-
-
-def _rules_in(ats: Mapping[tuple[Moment, int], _Bucket]) -> Iterator[Running]:
-    for bucket in ats.values():
-        yield from bucket.rules
 
 
 def _joined(fired: list[Decision]) -> Decision:

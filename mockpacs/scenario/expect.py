@@ -29,7 +29,7 @@ class Expected:
         self._outcomes = [check.holds for check in checks if check.key == "status"]
         self._key = key_reader(expectation.per)
         self._counts: Keyed[int] = Keyed()
-        self.needs_data = any(check.needs_data for check in checks)
+        self.checks = checks
 
     def count(self, case: Case, fired: str) -> None:
         """Something finished; ``fired`` are the names of the rules that fired, separated by a comma and a blank.

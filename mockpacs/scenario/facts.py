@@ -28,10 +28,15 @@ _NUMBERS: Final = {
 
 
 class DataFacts:
-    """A data set in bytes. It keeps views of them, so it must not outlive them."""
+    """A data set in bytes. It keeps views of them, so it must not outlive them.
 
-    def __init__(self, data: Buffer, encoding: Encoding) -> None:
+    ``wanted``: the attributes that will be asked for, as `Engine.tags` says. Others can be asked for all the same, but
+    a pass over the data set that keeps only these takes a third of the time.
+    """
+
+    def __init__(self, data: Buffer, encoding: Encoding, wanted: frozenset[int] | None = None) -> None:
         self._data: Buffer | None = data
+        self._wanted = wanted
         self._encoding = encoding
         self._elements: Mapping[int, Element] | None = None
         self._outer_character_set = ""
@@ -78,12 +83,17 @@ class DataFacts:
         return [_item(elements, encoding, self._character_set) for elements in items(short, self._encoding)]
 
     def _element(self, tag: int) -> Element | None:
-        if self._elements is None and self._data is not None:
-            self._elements = scan(self._data, self._encoding).elements
-        elements = self._elements or {}
-        if tag >= PIXEL_GROUP and self._data is not None:
-            elements = scan(self._data, self._encoding, stop=_EVERYTHING, wanted=(tag,)).elements
-        return elements.get(tag)
+        if self._data is None:
+            return (self._elements or {}).get(tag)
+        if tag >= PIXEL_GROUP:
+            return scan(self._data, self._encoding, stop=_EVERYTHING, wanted=(tag,)).elements.get(tag)
+        wanted = self._wanted
+        if wanted is not None and tag not in wanted and tag != _CHARACTER_SET:
+            self._wanted = wanted = self._elements = None
+        if self._elements is None:
+            kept = wanted if wanted is None else wanted | {_CHARACTER_SET}
+            self._elements = scan(self._data, self._encoding, wanted=kept).elements
+        return self._elements.get(tag)
 
     @property
     def _character_set(self) -> str:

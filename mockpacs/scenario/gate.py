@@ -15,8 +15,8 @@ class Gate(StrEnum):
     LIMIT = "limit"
     NTH = "nth"
     TIMES = "times"
-    CHANCE = "chance"
     SEQUENCE = "sequence"
+    CHANCE = "chance"
 
 
 class Blocked(NamedTuple):

@@ -16,7 +16,7 @@ from mockpacs.scenario.possible import Problem, impossible, impossible_condition
 from mockpacs.scenario.reachable import unreachable
 from mockpacs.scenario.references import Names, dangling, dangling_conditions
 from mockpacs.scenario.rule import Rule
-from mockpacs.scenario.tree import OF_A_KEY
+from mockpacs.scenario.tree import ITS_VALUE, OF_A_KEY
 from mockpacs.scenario.values import meant
 from mockpacs.written.kinds import Refused, quoted
 from mockpacs.written.yaml_file import Items, Mapping, Node, Text
@@ -71,11 +71,7 @@ def place_of(draft: Draft, where: Way | Text | Items | Mapping) -> str:
     if isinstance(where, Text | Items | Mapping):
         return where.place
     found = draft.tree.find(where)
-    is_key = where[-1] == found.key and isinstance(where[-1], str)
-    return found.key_place if is_key and where[-1] not in _TOLD_AT_THEIR_VALUE else found.place
-
-
-_TOLD_AT_THEIR_VALUE = frozenset({"from", "answer", "status", "certificate", "key", "at", "rule", "name", OF_A_KEY})
+    return found.key_place if where[-1] == found.key else found.place
 
 
 def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
@@ -88,7 +84,7 @@ def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
         if one.rule is not None and names.are_all_rules_known and one.rule not in names.rules:
             near = meant(one.rule, names.rules)
             hint = f'. Did you mean "{near}"?' if near else "; only rules with a name can be expected to fire"
-            yield (*way, "rule"), f"no rule is called {quoted(one.rule)}{hint}"
+            yield (*way, "rule", ITS_VALUE), f"no rule is called {quoted(one.rule)}{hint}"
 
 
 def _strange_tags(draft: Draft) -> Iterator[Text]:
@@ -109,7 +105,7 @@ def _twice(drafts: Sequence[Draft]) -> Iterator[Complaint]:
     """Names that two rules, states, sets of answers or options share."""
     first: dict[tuple[str, str], str] = {}
     for draft in drafts:
-        named = [("rule", rule.name, (*way, "name")) for way, rule in draft.rules if rule.name]
+        named = [("rule", rule.name, (*way, "name", ITS_VALUE)) for way, rule in draft.rules if rule.name]
         for key, what in (("state", "state"), ("data", "set of answers"), ("server", "option")):
             named += [(what, str(name), (key, str(name), OF_A_KEY)) for name in draft.node(key)]
         for what, name, way in named:

@@ -33,7 +33,8 @@ class Check(NamedTuple):
     """What was expected and what came; the line of a sequence is one for each condition on its item."""
     cost: int = 0
     """What is cheap is asked first."""
-    needs_data: bool = False
+    tag: int = 0
+    """The attribute it looks at; 0 for one that needs no data set."""
 
 
 def kinds(when: When) -> tuple[str, ...]:
@@ -194,7 +195,7 @@ def _data(when: When) -> Iterator[Check]:
             came = attribute.received(values) if facts else "no data set"
             return [Line(("level",), either(when.level), came, has_level(case), hint)]
 
-        yield Check("level", has_level, tell, cost=3, needs_data=True)
+        yield Check("level", has_level, tell, cost=3, tag=_LEVEL)
     for key, wanted in (("query", when.query), ("dataset", when.dataset)):
         for tag, condition in wanted.items():
             yield _attribute(key, tag, condition)
@@ -210,7 +211,7 @@ def _attribute(key: str, tag: int, condition: Attribute) -> Check:
     def tell(case: Case) -> list[Line]:
         return [*attribute.lines((key,), {tag: condition}, case.facts)]
 
-    return Check(key, holds, tell, cost=3 if condition.item is None else 4, needs_data=True)
+    return Check(key, holds, tell, cost=3 if condition.item is None else 4, tag=tag)
 
 
 def _status(when: When) -> Iterator[Check]:

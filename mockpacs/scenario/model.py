@@ -36,7 +36,7 @@ class Count(Part):
 
     noun: ClassVar[str] = "a count"
     key: ClassVar[str] = "text"
-    text: Text
+    text: Text = Field(description="3, 2..4, 3.. for that many or more, ..5 for that many or fewer")
 
     @property
     def bounds(self) -> tuple[int, int | None]:
@@ -58,9 +58,16 @@ class Expectation(When):
 
     noun: ClassVar[str] = "an expectation"
     name: Text = Field("", description="shown when it is not met")
-    rule: Text | None = Field(None, description="name of the rule that fired")
+    rule: Text | None = Field(
+        None, description="name of the rule that fired; without service and event it is about what the rule is about"
+    )
     count: Count = Field(Count(text="1.."), description="3, 2..4, 3.. or ..5; default: at least once")
     per: Per = Field("scenario", description="counted by: the count must hold for each key that was seen")
+
+    @property
+    def is_known_otherwise(self) -> bool:
+        """Whether it is about what a rule is about."""
+        return self.rule is not None
 
 
 class Scenario(Part):

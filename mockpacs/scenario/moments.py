@@ -109,10 +109,10 @@ def homes_of(step: str) -> str:
     """Where a step is possible: "at event connect", "at the moments request and response"."""
     events = [event for event, steps in EVENT_STEPS.items() if step in steps]
     moments = [str(moment) for moment, steps in MOMENT_STEPS.items() if step in steps]
-    return ", and ".join(named for named in (_named("event", events), _named("moment", moments)) if named)
+    return ", and ".join(named for named in (at_the("event", events), at_the("moment", moments)) if named)
 
 
-def _named(what: str, words: Sequence[str]) -> str:
+def at_the(what: str, words: Sequence[str]) -> str:
     """``at event connect``, ``at the events connect and close``."""
     if len(words) < 2:
         return f"at {what} {words[0]}" if words else ""

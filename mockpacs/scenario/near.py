@@ -14,18 +14,30 @@ _EXPECTED: Final = 12
 _DEEPER: Final = 5
 """Columns: where the association stands; where what was expected begins; how much further right one level deeper."""
 _RECEIVED: Final = 41
+_WIDEST: Final = 60
+"""What is longer than that does not move the column of all others."""
+_LONGEST_NAME: Final = 60
+_MOST_NAMED: Final = 8
 
 
 def render(verdicts: Sequence[Verdict], *, most: int | None = None) -> str:
-    """Verdicts on one stimulus as `Engine.explain` gives them: what fires, then the nearest first; so many at most."""
+    """Verdicts on one stimulus as `Engine.explain` gives them: what fires, then the nearest first; so many at most.
+
+    Rules that are about another service or event are only named.
+    """
     if not verdicts:
         return "there are no rules"
     fired = ", ".join(_called(verdict) for verdict in verdicts if verdict.fires)
     lines = [_headline(verdicts[0].subject, f" fires {fired}." if fired else " fired no rule.")]
     words = iter(("closest",))
-    for verdict in verdicts[:most]:
+    near = [verdict for verdict in verdicts if verdict.is_about]
+    for verdict in near[:most]:
         word = "fires" if verdict.fires else next(words, "further")
         lines += [f"{word}: {_called(verdict)}, {_share(verdict)}", *_block(verdict)]
+    far = [f'"{printable(verdict.name, _LONGEST_NAME)}"' for verdict in verdicts if not verdict.is_about]
+    if far:
+        more = f" and {len(far) - _MOST_NAMED} more" if len(far) > _MOST_NAMED else ""
+        lines.append(f"about something else: {', '.join(far[:_MOST_NAMED])}{more}")
     return "\n".join(lines)
 
 
@@ -64,14 +76,14 @@ def _columns(lines: Sequence[Line]) -> Iterator[str]:
     """A line for each condition; those with the same beginning of their path stand below it."""
     widths = {path: max(len(line.path[-1]) for line in lines if line.path[:-1] == path) for path in map(_above, lines)}
     left = [_left(line, widths[_above(line)]) for line in lines]
-    column = max(_RECEIVED, *(len(text) + 2 for text in left))
+    column = max(_RECEIVED, *(len(text) + 2 for text in left if len(text) <= _WIDEST))
     shown: set[tuple[str, ...]] = {()}
     for line, text in zip(lines, left, strict=True):
         for depth in range(1, len(line.path)):
             if line.path[:depth] not in shown:
                 shown.add(line.path[:depth])
                 yield f"{'  ' * depth}{line.path[depth - 1]}"
-        yield f"{text:<{column}}{_right(line)}"
+        yield f"{text:<{max(column, len(text) + 2)}}{_right(line)}"
 
 
 def _above(line: Line) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = 1 << 30
 _TAKEN: Final = 1
-_LEAST_MISS: Final = 2
+LEAST_MISS: Final = 2
+"""One condition does not hold: no miss is nearer than that."""
 _NEAREST_STRANGER: Final = 3
 """The distance of what differs in nothing but what it is, or when."""
 _PATIENCE: Final = 1000
@@ -67,10 +68,9 @@ class Nearest:
         return self._patience > 0 and self.distance > _NEAREST_STRANGER
 
     def miss(self, case: Case) -> None:
-        """It is about this, and not all of its conditions hold."""
+        """It is about this, and not all of its conditions hold. Not worth a call when the distance is `LEAST_MISS`."""
         self._came = True
-        if self.distance > _LEAST_MISS:
-            self._measure(case, 0)
+        self._measure(case, 0)
 
     def shadow(self, case: Case, earlier: str) -> None:
         """It is about this, but an earlier rule has decided."""

@@ -54,7 +54,7 @@ class Drip(Part):
     noun: ClassVar[str] = "drip"
     is_enough: ClassVar[bool] = True
     bytes: Positive = Field(1, description="bytes in a piece")
-    every: Duration = Field(0.2, description="time from one piece to the next")
+    every: Duration = Field(0.2, description="time from one piece to the next; default: 200ms")
 
 
 class Truncate(Part):
@@ -70,7 +70,7 @@ class Corrupt(Part):
 
     noun: ClassVar[str] = "corrupt"
     offset: Count | None = Field(None, description="place in the bytes of the answer, from 0")
-    xor: Byte = Field(0xFF, description="what the byte is combined with")
+    xor: Byte = Field(0xFF, description="what the byte is combined with; default: ff")
     bytes: Positive | None = Field(None, description="how many bytes at drawn places")
 
     @model_validator(mode="after")

@@ -19,8 +19,9 @@ def has_glob(text: str) -> bool:
 
 def any_of(texts: Iterable[str]) -> Test:
     """Whether a text is one of these, or looks like one of them."""
-    exact = frozenset(text for text in texts if not has_glob(text))
-    globs = [glob(text) for text in texts if has_glob(text)]
+    known = frozenset(texts)
+    exact = frozenset(text for text in known if not has_glob(text))
+    globs = [glob(text) for text in sorted(known - exact)]
     if not globs:
         if len(exact) == 1:
             return next(iter(exact)).__eq__

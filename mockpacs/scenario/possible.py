@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mockpacs.scenario.condition import When
@@ -16,6 +16,7 @@ from mockpacs.scenario.moments import (
     NO_LATER,
     STATUS_MOMENTS,
     STEP_SERVICES,
+    at_the,
     homes_of,
     listed,
     services_of,
@@ -23,6 +24,7 @@ from mockpacs.scenario.moments import (
 )
 from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.step import ANSWERS, Step
+from mockpacs.scenario.tree import ITS_VALUE
 from mockpacs.scenario.values import SERVICES
 from mockpacs.written.yaml_file import Items, Mapping, Text
 
@@ -60,7 +62,10 @@ def impossible_conditions(when: When, way: Way, *, is_expectation: bool = False)
     services = services_of(when)
     having = MOMENT_SERVICES.get(when.at.when, SERVICES)
     if others := [one for one in services if one not in having]:
-        yield (*way, "at"), f"{listed(others)} has no such moment; {listed(having)} {_has(having)}"
+        yield (
+            (*way, "at", ITS_VALUE),
+            f"{listed(others)} {_has(others)} no such moment; {listed(having)} {_has(having)}",
+        )
     for name in sorted(said):
         having = CONDITION_SERVICES.get(name, SERVICES)
         if "any" not in when.service and (others := [one for one in services if one not in having]):
@@ -70,6 +75,8 @@ def impossible_conditions(when: When, way: Way, *, is_expectation: bool = False)
             if name not in (*EVENT_CONDITIONS[event], "event", "at", "name", "rule", "count", "per"):
                 known = listed(EVENT_CONDITIONS[event])
                 yield (*way, name), f"{name} is not known at event {event}; what is known: {known}"
+    if is_expectation and "at" in when.model_fields_set:
+        yield (*way, "at"), "an expectation has no moment: it counts exchanges that are over"
     if when.status and services and not is_expectation and when.at.when not in STATUS_MOMENTS:
         yield (*way, "status"), f"there is no status yet at {when.at.when}; write at: {listed(STATUS_MOMENTS, 'or')}"
 
@@ -81,8 +88,8 @@ def _other_condition(name: str, services: list[str]) -> str:
     return f". The word for that is {other}" if fits else ""
 
 
-def _has(having: tuple[str, ...]) -> str:
-    return "has" if len(having) == 1 else "have"
+def _has(words: Sequence[str]) -> str:
+    return "has" if len(words) == 1 else "have"
 
 
 def _written(step: Step) -> list[str]:
@@ -99,8 +106,8 @@ def _no_later(name: str) -> str:
 def _not_there(name: str, step: Step, when: When, possible: frozenset[str]) -> str:
     """Why a step is not possible for a rule, or ""."""
     if name not in possible:
-        where = f"event {listed(when.event)}" if when.event else f"moment {when.at.when}"
-        return f"{name} is not possible at {where}; it is {homes_of(name)}"
+        where = at_the("event", when.event) if when.event else at_the("moment", [when.at.when])
+        return f"{name} is not possible {where}; it is {homes_of(name)}"
     having = STEP_SERVICES.get(name, SERVICES)
     if name == "wait" and step.wait and step.wait.until == "cancel":
         having, name = CANCELLED, "wait for a cancel"

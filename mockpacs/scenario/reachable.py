@@ -6,11 +6,11 @@ A rule takes all that meets its conditions when nothing but them holds it back, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 from mockpacs.scenario.condition import Attribute, When, Words
 from mockpacs.scenario.moments import listed, services_of
+from mockpacs.scenario.pattern import glob, has_glob
 from mockpacs.scenario.rule import Rule
 
 MOST_COMPARED: Final = 100
@@ -95,31 +95,21 @@ def _words_imply(one: Words | None, other: Words | None) -> bool:
         return True
     if one is None or other.not_ != one.not_ or other.matches != one.matches:
         return False
-    return _covers(one.in_, other.in_)
+    return "in_" not in other.model_fields_set or _covers(one.in_, other.in_)
 
 
 def _attribute_implies(one: Attribute, other: Attribute) -> bool:
     if one == other:
         return True
-    said = {name for name in other.model_fields_set if getattr(other, name) not in (None, ())}
+    said = {name for name in other.model_fields_set if getattr(other, name) is not None}
     if any(getattr(one, name) != getattr(other, name) for name in said - {"in_"}):
         return False
-    return _covers(one.in_, other.in_)
+    return "in_" not in said or _covers(one.in_, other.in_)
 
 
 def _covers(texts: tuple[str, ...], globs: tuple[str, ...]) -> bool:
     """Whether each text of one condition is met by the other. Texts that are globs must be there as they are."""
-    if not globs:
-        return True
     return bool(texts) and all(
-        any(text == glob or glob == "*" or (_is_plain(text) and _is_met(text, glob)) for glob in globs)
+        any(text == other or other == "*" or (not has_glob(text) and glob(other)(text)) for other in globs)
         for text in texts
     )
-
-
-def _is_plain(text: str) -> bool:
-    return not any(mark in text for mark in "*?[")
-
-
-def _is_met(text: str, glob: str) -> bool:
-    return "[" not in glob and fnmatchcase(text, glob)

@@ -10,18 +10,25 @@ from typing import Final
 from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.condition import When, Words
 from mockpacs.scenario.draft import Draft, Way, written_steps
+from mockpacs.scenario.models import MODELS, models_of
+from mockpacs.scenario.pattern import has_glob
 from mockpacs.scenario.possible import Problem
 from mockpacs.scenario.record_written import read_field
 from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.status_words import no_status
 from mockpacs.scenario.step import Step
-from mockpacs.scenario.uids import SOP_CLASS, TRANSFER_SYNTAX, Kind, uids_of
+from mockpacs.scenario.tree import ITS_VALUE
+from mockpacs.scenario.uids import SOP_CLASS, TRANSFER_SYNTAX, uids_of
 from mockpacs.scenario.values import SERVICES, meant, status_code, status_names
 from mockpacs.written.kinds import Refused, quoted
 from mockpacs.written.yaml_file import Items, Mapping, Text
 
-_UIDS: Final[dict[str, Kind]] = {"sop_class": SOP_CLASS, "model": SOP_CLASS, "transfer_syntax": TRANSFER_SYNTAX}
-_WILD: Final = "*?["
+Resolve = Callable[[str], object]
+"""What a name of a SOP class or transfer syntax leads to; ValueError when that is nothing."""
+
+_sop_class: Final[Resolve] = partial(uids_of, kind=SOP_CLASS)
+_transfer_syntax: Final[Resolve] = partial(uids_of, kind=TRANSFER_SYNTAX)
+_RESOLVERS: Final = {"sop_class": _sop_class, "model": models_of, "transfer_syntax": _transfer_syntax}
 
 
 class Names:
@@ -81,8 +88,8 @@ def dangling_conditions(when: When, way: Way, names: Names) -> Iterator[Problem]
             yield (*way, "state", name, "[key]"), _unknown_state(name, names)
         elif name not in names.open_states and names.are_all_rules_known:
             yield from _never(name, words, names.states[name], (*way, "state", name))
-    for key, kind in _UIDS.items():
-        yield from _unknown_uids(getattr(when, key), kind, (*way, key))
+    for key, resolve in _RESOLVERS.items():
+        yield from _unknown_uids(getattr(when, key), resolve, (*way, key))
     for index, status in enumerate(when.status):
         yield from _unknown_status(status, when, (*way, "status", index))
 
@@ -90,7 +97,7 @@ def dangling_conditions(when: When, way: Way, names: Names) -> Iterator[Problem]
 def _never(name: str, words: Words, values: set[str], way: Way) -> Iterator[Problem]:
     """Values that a state is compared with and never has."""
     for index, word in enumerate(words.in_):
-        if word not in values and not any(mark in word for mark in _WILD):
+        if word not in values and not has_glob(word):
             near = meant(word, values)
             hint = f'Did you mean "{near}"?' if near else f"It begins as or is set to {', '.join(sorted(values))}"
             yield (*way, "in", index), f"state {quoted(name)} is never {quoted(word)}. {hint}"
@@ -98,18 +105,19 @@ def _never(name: str, words: Words, values: set[str], way: Way) -> Iterator[Prob
         yield from _never(name, words.not_, values, (*way, "not"))
 
 
-def _unknown_uids(words: Words | None, kind: Kind, way: Way) -> Iterator[Problem]:
+def _unknown_uids(words: Words | None, resolve: Resolve, way: Way) -> Iterator[Problem]:
     if words is not None:
-        yield from _wrong_uids(words.in_, kind, (*way, "in"))
-        yield from _unknown_uids(words.not_, kind, (*way, "not"))
+        yield from _wrong_uids(words.in_, resolve, (*way, "in"))
+        yield from _unknown_uids(words.not_, resolve, (*way, "not"))
 
 
-def _wrong_uids(texts: Iterable[str], kind: Kind, way: Way) -> Iterator[Problem]:
+def _wrong_uids(texts: Iterable[str], resolve: Resolve, way: Way) -> Iterator[Problem]:
     for index, text in enumerate(texts):
         try:
-            uids_of(text, kind)
+            resolve(text)
         except ValueError as no:
-            yield (*way, index), str(no)
+            near = meant(text, MODELS) if resolve is models_of else ""
+            yield (*way, index), f'{quoted(text)} is no query model. Did you mean "{near}"?' if near else str(no)
 
 
 def _unknown_status(status: str, when: When, way: Way) -> Iterator[Problem]:
@@ -126,23 +134,23 @@ def _dangling_step(step: Step, when: When, way: Way, names: Names, folder: Path)
         yield from _unknown_status(status, when, (*way, "status", index))
     if step.pending is not None:
         if step.pending.source is not None:
-            yield from _unknown_data(step.pending.source, (*way, "pending", "from"), names)
+            yield from _unknown_data(step.pending.source, (*way, "pending", "from", ITS_VALUE), names)
         if step.pending.status is not None:
-            yield from _unknown_status(step.pending.status, when, (*way, "pending", "status"))
+            yield from _unknown_status(step.pending.status, when, (*way, "pending", "status", ITS_VALUE))
         for tag, value in step.pending.set.items():
             yield from _refused(partial(read_field, tag, value), (*way, "pending", "set"))
     if isinstance(step.answer, str):
-        yield from _unknown_data(step.answer, (*way, "answer"), names)
+        yield from _unknown_data(step.answer, (*way, "answer", ITS_VALUE), names)
     elif step.answer is not None:
         yield from _refused(lambda: AnswerSet.of(step.answer), (*way, "answer"))
     for index, context in enumerate(step.accept.contexts or () if step.accept else ()):
         here = (*way, "accept", "contexts", index)
-        yield from _wrong_uids(context.sop_class, SOP_CLASS, (*here, "sop_class"))
-        yield from _wrong_uids(context.transfer_syntax, TRANSFER_SYNTAX, (*here, "transfer_syntax"))
+        yield from _wrong_uids(context.sop_class, _sop_class, (*here, "sop_class"))
+        yield from _wrong_uids(context.transfer_syntax, _transfer_syntax, (*here, "transfer_syntax"))
     if step.tls is not None:
         for key, path in (("certificate", step.tls.certificate), ("key", step.tls.private_key)):
             if path is not None and not _is_file(folder, path):
-                yield (*way, "tls", key), f"{quoted(path)}: there is no such file in {folder}"
+                yield (*way, "tls", key, ITS_VALUE), f"{quoted(path)}: there is no such file in {folder}"
 
 
 def _unknown_data(name: str, way: Way, names: Names) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from mockpacs.scenario.case import Case, is_lasting, key_reader, who
+from mockpacs.scenario.case import Case, is_lasting, key_reader
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.counters import Count, Key, Keyed, Window
 from mockpacs.scenario.decision import Decision
@@ -40,13 +40,14 @@ class Running:
         self.at = (rule.when.at.when, rule.when.at.mark)
         self.checks = checks(rule.when)
         ordered = sorted(self.checks, key=lambda check: check.cost)
-        self.cheap_tests = tuple(check.holds for check in ordered if not check.needs_data)
-        self.data_tests = tuple(check.holds for check in ordered if check.needs_data)
+        self.cheap_tests = tuple(check.holds for check in ordered if not check.tag)
+        self.data_tests = tuple(check.holds for check in ordered if check.tag)
         self.tests = self.cheap_tests + self.data_tests
         self.continues = rule.continue_
         self.changes = tuple(rule.set.items())
         self._clock = clock
         self._key = key_reader(rule.per)
+        self._is_lasting = is_lasting(rule.per)
         self._draws = Draws(seed, placed.name)
         self._plans = [Plan(steps, f"answer {place}") for place, steps in enumerate(self._answers())]
         self._later = Plan(rule.later or (), "later")
@@ -70,8 +71,7 @@ class Running:
             self.fired += 1
             return self._decision(case.stimulus.kind, 0, None)
         key, count = self.count(case)
-        draw = self._draw(case, key) if self.is_random else None
-        blocked = self._blocked(case, key, count.seen, count.fired, draw)
+        blocked, draw = self._gate(case, key, count.seen, count.fired)
         if blocked is not None:
             if blocked.gate is Gate.LIMIT:
                 self._window(key).let_pass(self._now(case))
@@ -98,8 +98,7 @@ class Running:
         """Which gate would be in the way, without counting anything."""
         key = self._key(case)
         count = self._counts.get(key) or Count()
-        draw = self._draw(case, key) if self.is_random else None
-        return self._blocked(case, key, count.seen + 1, count.fired, draw)
+        return self._gate(case, key, count.seen + 1, count.fired)[0]
 
     def strangeness(self, stimulus: Stimulus) -> int:
         """0: it is about this; 1: about this at another moment; 2: about something else."""
@@ -125,7 +124,7 @@ class Running:
 
     def forget(self, association: int) -> None:
         """An association ended."""
-        if not is_lasting(self.rule.per):
+        if not self._is_lasting:
             self._counts.forget(association)
             self._windows.forget(association)
 
@@ -144,18 +143,27 @@ class Running:
             came = moment_text(stimulus.moment, stimulus.mark)
             yield Line(("at",), moment_text(*self.at), came, strangeness == 0)
 
-    def _blocked(self, case: Case, key: Key, seen: int, fired: int, draw: Draw | None) -> Blocked | None:
+    def _gate(self, case: Case, key: Key, seen: int, fired: int) -> tuple[Blocked | None, Draw | None]:
+        """The gate in the way, if there is one; and what the rest is drawn from, if anything is."""
+        blocked = self._blocked(case, key, seen, fired)
+        if blocked is not None or not self.is_random:
+            return blocked, None
+        draw = self._draws.about(key if self._is_lasting else "", case.who, case.occurrence)
+        if self.rule.chance is not None and draw.share("chance") >= self.rule.chance:
+            return Blocked(Gate.CHANCE, seen, fired), None
+        return None, draw
+
+    def _blocked(self, case: Case, key: Key, seen: int, fired: int) -> Blocked | None:
         rule = self.rule
         if rule.limit is not None:
-            passed = self._window(key).count(self._now(case))
+            window = self._windows.get(key)
+            passed = window.count(self._now(case)) if window is not None else 0
             if passed < rule.limit.most:
                 return Blocked(Gate.LIMIT, seen, fired, passed)
         if rule.nth is not None and not rule.nth.takes(seen):
             return Blocked(Gate.NTH, seen, fired)
         if rule.times is not None and fired >= rule.times:
             return Blocked(Gate.TIMES, seen, fired)
-        if rule.chance is not None and draw is not None and draw.share("chance") >= rule.chance:
-            return Blocked(Gate.CHANCE, seen, fired)
         if rule.sequence is not None and rule.at_end == "pass" and fired >= len(self._plans):
             return Blocked(Gate.SEQUENCE, seen, fired)
         return None
@@ -178,9 +186,6 @@ class Running:
         if not (plan.is_random or self._later.is_random):
             self._fixed[kind, place] = decision
         return decision
-
-    def _draw(self, case: Case, key: Key) -> Draw:
-        return self._draws.about(key if is_lasting(self.rule.per) else "", who(case.stimulus), case.occurrence)
 
     def _window(self, key: Key) -> Window:
         window = self._windows.get(key)

@@ -120,7 +120,8 @@ def _list(inner: Any, metadata: Sequence[Any]) -> Schema:
     item = of_type(inner)
     several: Schema = {"type": "array", "items": item}
     for bound, key in (("min_length", "minItems"), ("max_length", "maxItems")):
-        several |= {key: getattr(one, bound) for one in metadata if hasattr(one, bound)}
+        found = [getattr(one, bound) for one in metadata if hasattr(one, bound)]
+        several |= {key: found[0]} if found else {}
     if as_many in readers or as_sequence in readers:
         return {"anyOf": [*(item["anyOf"] if set(item) == {"anyOf"} else [item]), several]}
     return several

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from mockpacs.scenario.condition import When
 from mockpacs.scenario.model import Expectation, StateSpec
 from mockpacs.scenario.rule import Rule
 
@@ -44,6 +45,12 @@ class Script:
     remarks: tuple[str, ...] = ()
     """What is allowed and may not be meant: ``path:line:column: note: ...``."""
 
+    def __post_init__(self) -> None:
+        """An expectation that only names a rule is about what the rule is about."""
+        rules = {placed.name: placed.rule.when for placed in reversed(self.rules)}
+        expect = tuple((place, _completed(one, rules)) for place, one in self.expect)
+        object.__setattr__(self, "expect", expect)
+
     @classmethod
     def of(cls, rules: Sequence[Rule], *, folder: Path | None = None, **others: Any) -> Self:
         """A script of rules made in Python; those without a name are called "rule 1", "rule 2"."""
@@ -52,3 +59,10 @@ class Script:
             for number, rule in enumerate(rules, 1)
         )
         return cls(rules=tuple(placed), **others)
+
+
+def _completed(one: Expectation, rules: Mapping[str, When]) -> Expectation:
+    when = rules.get(one.rule or "")
+    if one.service or one.event or when is None:
+        return one
+    return one.model_copy(update={"service": when.service, "event": when.event})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from mockpacs.scenario.case import Case, KeyReader, key_reader
 from mockpacs.scenario.counters import Key, Keyed
@@ -21,25 +21,12 @@ class _Kept:
         self.key = key
         self.values: Keyed[str] = Keyed()
 
-    def copy(self) -> Self:
-        other = type(self)(self.start, self.key)
-        other.values = self.values.copy()
-        return other
-
 
 class States:
     """All states. One that was not declared is kept for the whole scenario, and is empty at the start."""
 
     def __init__(self, specs: Mapping[str, StateSpec]) -> None:
         self._kept = {name: _Kept(spec.start, key_reader(spec.per)) for name, spec in specs.items()}
-        self._shared: set[str] = set()
-
-    def draft(self) -> States:
-        """States in which changes can be tried; these here do not see them."""
-        other = States({})
-        other._kept.update(self._kept)
-        other._shared.update(self._kept)
-        return other
 
     def of(self, name: str, case: Case) -> str:
         """The value that a case meets."""
@@ -54,7 +41,7 @@ class States:
         if change.all is not None:
             self.set(name, change.all)
         elif change.value is not None:
-            self.set(name, change.value, self._writable(name).key(case))
+            self.set(name, change.value, self._known(name).key(case))
 
     def value(self, name: str, key: Key | None = None) -> str:
         """The value of a key; without one, that of all keys which have none of their own."""
@@ -66,7 +53,7 @@ class States:
 
     def set(self, name: str, value: str, key: Key | None = None) -> None:
         """Give a key a new value; without one, all keys: those that are known and those to come."""
-        kept = self._writable(name)
+        kept = self._known(name)
         if key is None:
             kept.start = value
             kept.values.clear()
@@ -78,10 +65,7 @@ class States:
         for kept in self._kept.values():
             kept.values.forget(association)
 
-    def _writable(self, name: str) -> _Kept:
+    def _known(self, name: str) -> _Kept:
         if name not in self._kept:
             self._kept[name] = _Kept("", key_reader("scenario"))
-        elif name in self._shared:
-            self._shared.discard(name)
-            self._kept[name] = self._kept[name].copy()
         return self._kept[name]

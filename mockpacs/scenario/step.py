@@ -70,7 +70,9 @@ class Context(Part):
         ("*",), description="of the proposal: name, keyword, UID, glob"
     )
     transfer_syntax: Annotated[tuple[Text, ...], Many] = Field(
-        (), description="the first of these that was proposed; a UID or a name is taken also when none was; implicit, explicit"
+        (),
+        description="the first of these that was proposed; a UID or a name is taken also when none was; "
+        "implicit, explicit",
     )
     result: Annotated[int, *byte(RESULTS, first=0)] | None = Field(
         None,

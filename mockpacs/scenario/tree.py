@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any, Final, NamedTuple, get_args, get_origin
 
 from mockpacs.scenario.condition import States, Words
 from mockpacs.scenario.model import Scenario
 from mockpacs.scenario.part import Part
 from mockpacs.written.yaml_file import Items, Mapping, Node, Text
 
-OF_A_KEY = "[key]"
+OF_A_KEY: Final = "[key]"
 """What pydantic ends a way with that leads to the key of a mapping, not to its value."""
+ITS_VALUE: Final = -1
+"""What we end a way with that leads to the value under a key, where the place of the key would be shown otherwise."""
 
 
 class Found(NamedTuple):
@@ -53,7 +55,7 @@ class Tree:
                 key, key_place = word, self._place_of_key(node, word)
                 node = node[word]
                 place = _place(node, key_place)
-            elif isinstance(node, Items) and isinstance(word, int) and word < len(node):
+            elif isinstance(node, Items) and isinstance(word, int) and 0 <= word < len(node):
                 node = node[word]
                 place = _place(node, place)
             if names_next:

@@ -35,13 +35,18 @@ class Verdict:
     subject: Subject
     fires: bool
     lines: tuple[Line, ...]
-    """All its conditions, in the order in which they are told."""
+    """All its conditions, in the order in which they are told; the first is the service or event."""
     met: int
     """How many of its conditions hold."""
     conditions: int
     """How many it has; the conditions on an item of a sequence count as one."""
     reason: str = ""
     """Why it does not fire although all conditions hold, or what else there is to say."""
+
+    @property
+    def is_about(self) -> bool:
+        """Whether the rule is about this service or event at all."""
+        return self.lines[0].holds
 
     @property
     def differing(self) -> int:

@@ -46,7 +46,10 @@ class StandIn:
             instances=2,
             bytes=1_048_000,
             seconds=1.5,
+            rules=(),
+            unmet=(),
         )
+        self.engine = None
 
     def run(self, *, ready: Callable[[Any], None], observe: Callable[[Record], None]) -> None:
         ready(self)

@@ -166,13 +166,13 @@ def test_operations_that_cannot_be_made_do_not_stop_the_next() -> None:
 
 def test_operations_that_stop_the_performer_are_the_last() -> None:
     async def scene(here: Connected) -> None:
-        def suicidal() -> Iterator[Operation]:
+        def quitting() -> Iterator[Operation]:
             yield Write(b"1")
             here.performer.stop()
             yield Wait(0)
             yield Write(b"never")
 
-        here.performer.perform(suicidal())
+        here.performer.perform(quitting())
         here.performer.perform([Write(b"2")])
         await here.performer.idle()
 

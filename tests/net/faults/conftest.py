@@ -1,0 +1,85 @@
+"""Servers that play rules, and visitors who meet them. After every fault others are served and nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mockpacs.traffic.exchange import Exchange
+from mockpacs.traffic.render import line
+from tests.net.conftest import PATIENCE_SECONDS, Served
+from tests.net.faults.visitor import Visitor
+from tests.net.wire_client import ProposedContext
+from tests.traffic.pcapng_reader import packets
+
+Play = Callable[..., Served]
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def play(serve: Callable[..., Served]) -> Iterator[Play]:
+    """``play("rules: [...]")``: a server with a scenario. Its rules must leave AFTERWARDS alone when the test is over.
+
+    What rules did must be told in every way there is.
+    """
+    playing: list[Served] = []
+
+    def start(rules: str, **options: Any) -> Served:
+        playing.append(serve(rules, **options))
+        return playing[-1]
+
+    yield start
+    for served in playing:
+        served.still_serves()
+        served.pacs.stop()
+        told_everywhere(served)
+
+
+@pytest.fixture
+def visit(play: Play) -> Iterator[Visit]:
+    """``visit(server)``: somebody associated with it; ``visit(server, associated=False)``: only connected."""
+    visitors: list[Visitor] = []
+
+    def start(server: Served, *contexts: ProposedContext, associated: bool = True, **how: Any) -> Visitor:
+        visitors.append(Visitor(server.host, server.port, timeout=PATIENCE_SECONDS))
+        if associated:
+            visitors[-1].associate(*contexts, **how)
+        return visitors[-1]
+
+    yield start
+    for visitor in visitors:
+        visitor.socket.close()
+
+
+def told_everywhere(served: Served) -> None:
+    """Exchanges that a rule was about, and events, are in the line and in the recording, with rule and fault."""
+    assert served.recording is not None
+    comments = {comment for packet in packets(served.recording) for comment in packet.comments}
+    for one in served.exchanges:
+        if one.rule:
+            assert f'rule "{one.rule}"' in line(one)
+            wanted = f'rule "{one.rule}"' + (f' fault "{one.fault}"' if one.fault else "")
+            assert [text for text in comments if text.startswith(f"{one.id} ") and text.endswith(wanted)], (
+                wanted,
+                comments,
+            )
+    for notice in served.notices("scenario"):
+        assert notice.association is not None
+        assert f"{notice.association.number} scenario: {notice.text}" in comments
+
+
+def fired(server: Served) -> list[tuple[str, str]]:
+    """Rule and fault of every exchange that a rule was about, in the order in which they ended."""
+    return [(one.rule, one.fault) for one in server.exchanges if one.rule]
+
+
+def ended(server: Served, count: int) -> list[Exchange]:
+    """The exchanges, when there are so many of RAW's."""
+
+    def found() -> list[Exchange]:
+        return [one for one in server.exchanges if one.association.calling == "RAW"]
+
+    server.wait_for(lambda: len(found()) >= count)
+    return found()
