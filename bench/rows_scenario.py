@@ -38,7 +38,7 @@ ROWS = (
         [MOCKPACS],
         _deciding,
         expected_seconds=25,
-        note="20 us are the 50 000 decisions a second asked for. Five kinds of rules, three conditions each; two fifths "
-        "of what is asked needs its data set read.",
+        note="20 us are the 50 000 decisions a second asked for. Five kinds of rules with three conditions each; the "
+        "data sets of two fifths of what is asked are read.",
     ),
 )

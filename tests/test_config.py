@@ -201,7 +201,7 @@ def test_a_key_that_is_near_nothing_is_told_all_keys(tmp_path: Path) -> None:
 
 # (what the file holds, place and part of the sentence)
 NOT_A_CONFIGURATION: list[tuple[bytes, str]] = [
-    (b"port: 1\nport: 2\n", ":2:1: port is given twice (first in line 1)"),
+    (b"port: 1\nport: 2\n", ':2:1: "port" is given twice (first in line 1)'),
     (b"a: &x [1]\nb: *x\n", ":1:4: anchors and aliases"),
     (b"b: *x\n", ":1:4: anchors and aliases"),
     (b"port: !!python/object/apply:os.system ['true']\n", ":1:7: tags"),

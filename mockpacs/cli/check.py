@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from mockpacs.scenario.script import Script
     from mockpacs.written.yaml_file import Node
 
+_NOT_HERE = {
+    "scenario": "a scenario cannot name others: they go where the server is started",
+    "expect": "expect is a key of the scenario itself: write it beside server",
+    "seed": "seed is a key of the scenario itself: write it beside server",
+}
+"""Options that are none of a scenario."""
+
 Files = Annotated[
     list[str] | None,
     typer.Argument(metavar="FILE...", show_default=False, help="Scenarios: files, or names of shipped ones."),
@@ -89,8 +96,8 @@ def _of_option(name: str, node: Node) -> Iterator[tuple[object, str]]:
             name,
             f"unknown option {quoted(str(name))} of the server{near or '; docs/configuration.md has all of them'}",
         )
-    elif name in ("scenario", "seed", "expect"):
-        yield name, f"{name} is not for a scenario to say: it goes where the server is started"
+    elif name in _NOT_HERE:
+        yield name, _NOT_HERE[name]
     elif node is not None:
         try:
             option.kind.read(node)

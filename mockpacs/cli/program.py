@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -20,6 +21,8 @@ from mockpacs.cli.show import show
 from mockpacs.cli.show_words import FilterCommand
 from mockpacs.errors import MockpacsError
 
+_PLACED: Final = re.compile(r"\S.*?:\d+:\d+: ")
+"""A complaint that begins with file:line:column is left as it is: editors jump to such places."""
 TROUBLE = 2  # exit status; 1 is for findings of a command that looks for some
 
 # Rich would cost 80 ms of every start for frames around the help; it is only used where a progress or a table is drawn.
@@ -90,7 +93,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _complain(text: str) -> None:
     for line in text.splitlines() or [""]:
-        typer.echo(f"mockpacs: {line}", err=True)
+        typer.echo(line if _PLACED.match(line) else f"mockpacs: {line}", err=True)
 
 
 def _leave_quietly() -> None:

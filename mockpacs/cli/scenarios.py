@@ -42,7 +42,8 @@ def scenarios(name: Name = None) -> None:
     width = max(map(len, shipped()), default=0)
     for one, path in shipped().items():
         script = load([path])
-        typer.echo(f"{one:<{width}}  {number_of(len(script.rules), 'rule'):>8}  {first_sentence(script.abouts[0])}")
+        count, noun = number_of(len(script.rules), "rule").split()
+        typer.echo(f"{one:<{width}}  {count:>3} {noun:<5}  {first_sentence(script.abouts[0])}")
 
 
 def first_sentence(text: str) -> str:

@@ -15,6 +15,9 @@ PREFIX = "MOCKPACS_"
 # Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
 NOT_OPTIONS = frozenset({"MOCKPACS_CONFIG", "MOCKPACS_REQUIRE_TOOLS"})
 
+NOT_IN_SCENARIOS = frozenset({"scenario", "seed", "expect"})
+"""Options that say which scenarios are played and how."""
+
 
 class Raw(NamedTuple):
     """A value as a source has it. ``option`` is None when there is no such key; ``problem`` then says so."""
@@ -74,7 +77,10 @@ def _from_scenarios(paths: object) -> Iterator[Raw]:
 
     assert isinstance(paths, tuple)
     for key, (value, folder) in load_script([resolve(path) for path in paths]).server.items():
-        yield from _from_mapping(key, value, folder)
+        if key in NOT_IN_SCENARIOS:
+            yield Raw(getattr(key, "place", str(folder)), None, value, f"{key} is not for a scenario to say")
+        else:
+            yield from _from_mapping(key, value, folder)
 
 
 def _from_file(path: Path) -> Iterator[Raw]:

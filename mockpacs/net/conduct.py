@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from mockpacs.net.environment import Environment
 from mockpacs.net.link import Link
@@ -24,6 +24,9 @@ from mockpacs.wire import Abort as AbortPdu
 from mockpacs.wire import AssociateAC, AssociateRJ, AssociateRQ, UpperLayer, encode_pdu
 from mockpacs.wire.fault import Fault, operations
 from mockpacs.wire.operation import Deafen, Finish, HalfClose, Mute, Operation, Write
+
+_HOLD_AT_MOST: Final = 256 * 1024
+"""Bytes kept while a connection is not listened to yet. Whoever reads nothing does not see the peer go either."""
 
 
 class Host(Protocol):
@@ -104,7 +107,8 @@ class Conduct:
         """Whether bytes may be looked at now; those that may later are kept."""
         if self._held is not None and not self.is_dismissed:
             self._held += data
-            self._link.pause()
+            if len(self._held) >= _HOLD_AT_MOST:
+                self._link.pause()
             return False
         return not self.is_dismissed
 

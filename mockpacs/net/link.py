@@ -67,7 +67,7 @@ class Link:
         self.keep_open = False
         """Whether the connection stays after the peer's FIN; somebody else ends it then."""
         self.asked_at_end: Callable[[], bool] | None = None
-        """Asked the same when the FIN is here, by who wants to know of it."""
+        """Asked the same, once, when the peer has said that it ends."""
         self._is_reading = False
         self._is_deaf = False
         self._is_heard = True  # until the peer's FIN, or until we do not care
@@ -238,7 +238,10 @@ class Link:
             self._end(None)
 
     def _stays(self) -> bool:
-        return self.keep_open or (self.asked_at_end is not None and self.asked_at_end())
+        if self.asked_at_end is not None:
+            ask, self.asked_at_end = self.asked_at_end, None  # once: TLS ends, then TCP
+            self.keep_open = ask() or self.keep_open
+        return self.keep_open
 
     def _hear_end(self) -> None:
         """The peer's FIN."""

@@ -60,6 +60,7 @@ class Scene:
         self._kept: Outcome | None = None  # what the archive said, which is asked once
         self._final: Outcome | None = None
         self._together = 0  # pending responses that are queued and leave in one write
+        self._noted = ("", "")  # rules and faults that are in a comment of the recording
         self._is_answered = False
         self._is_silent = False
         self._is_over = False
@@ -71,7 +72,7 @@ class Scene:
         """A cancel came, or the association ended: whoever waits for that need not wait any more."""
         self._stirred.set()
         if self._stage.over.is_set():
-            self._note_no_answer()  # now: when the task turns to it the recording of the connection has ended
+            self._note_rules()  # now: when the task turns to it the recording of the connection has ended
 
     # while the data set comes
 
@@ -94,7 +95,7 @@ class Scene:
     def _meet(self, decision: Decision) -> None:
         """At once where nothing has to be waited for: what follows in the same bytes must not be looked at."""
         self._reached.append(decision)
-        self._stage.responder.note_no_answer(self._incoming)
+        self._note_rules()
         if self._marking is None:
             self._marking = self._stage.environment.spawn(self._meet_all())
         for act in decision.acts:
@@ -130,7 +131,7 @@ class Scene:
         finally:
             if self._final is None and self._incoming.decided.rule:
                 why_not = f'no answer: rule "{self._incoming.decided.rule}"'
-                self._note_no_answer()
+            self._note_rules()
             if not self._is_handed_over:
                 self._incoming.discard()
             self._stage.reported(self._incoming, self._final)
@@ -186,12 +187,18 @@ class Scene:
 
     def _depart(self, act: Act, rule: str) -> None:
         self._is_over = True
-        self._note_no_answer()
+        self._note_rules()
         self._stage.actor.depart(act, rule)
 
-    def _note_no_answer(self) -> None:
-        if self._final is None:
+    def _note_rules(self) -> None:
+        """What was decided and is in no comment yet is told with what is sent next."""
+        if self._decided != self._noted:
+            self._noted = self._decided
             self._stage.responder.note_no_answer(self._incoming)
+
+    @property
+    def _decided(self) -> tuple[str, str]:
+        return self._incoming.decided.rule, self._incoming.decided.fault
 
     # the answer
 
@@ -342,13 +349,14 @@ class Scene:
     def _let_go(self) -> None:
         """What is queued leaves."""
         together, self._together = self._together, 0
+        self._noted = self._decided if together else self._noted
         self._stage.responder.note_pending(self._incoming, together)
         self._stage.actor.flush()
 
     async def _send(self, outcome: Outcome, tampering: Tampering) -> None:
         actor, incoming = self._stage.actor, self._incoming
         self._stage.responder.note_pending(incoming, self._together)
-        self._together = 0
+        self._together, self._noted = 0, self._decided
         if tampering is HONEST or tampering.is_none:
             self._stage.responder.respond(incoming, outcome)
             actor.flush()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mockpacs.errors import ScenarioError
 from mockpacs.scenario.arrangement import Arrangement
@@ -31,6 +31,9 @@ from mockpacs.scenario.verdict import Tally, Verdict
 __all__ = ["Engine", "Tally", "Verdict"]
 
 Made = TypeVar("Made")
+
+_FAR: Final = 1 << 30
+"""Where rules stand that are about something else: behind all others, in the order of the file."""
 
 
 class Engine:
@@ -107,7 +110,7 @@ class Engine:
         """What would fire and why the others would not, the nearest first. Changes nothing."""
         with self._lock:
             verdicts = [*self._explain(stimulus)]
-        return sorted(verdicts, key=lambda one: (not one.fires, not one.is_about, one.differing))
+        return sorted(verdicts, key=lambda one: (not one.fires, one.differing if one.is_about else _FAR))
 
     def tally(self) -> list[Tally]:
         """How often each rule fired; of one that never did, what came nearest."""

@@ -58,7 +58,7 @@ class Expected:
         elif wrong:
             shown = ", ".join(f"{_came(count)} for {said([str(key)])}" for key, count in wrong[:_SHOWN])
             more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            yield f"{expected} for each {self.expectation.per}, it came {shown}{more}"
+            yield f"{expected} for each {self.expectation.per}, it was {shown}{more}"
 
     def _names(self, fired: str) -> bool:
         wanted = self.expectation.rule
@@ -94,7 +94,7 @@ def _how_often(least: int, most: int | None) -> str:
         return f"at least {times(least)}"
     if least == most:
         return times(most) if most else "never"
-    return f"{least} to {times(most)}" if least else f"at most {times(most)}"
+    return f"{least} to {most} times" if least else f"at most {times(most)}"
 
 
 def _came(count: int) -> str:

@@ -27,6 +27,9 @@ Check = Callable[[str, Node], Iterable[tuple[object, str]]]
 _BYTES_GO_HERE = frozenset({"send", "data", "answer", "set"})
 """Keys below which ``!bytes`` is read: what follows them is bytes, or values of attributes."""
 
+_MAY_BE_EMPTY = frozenset({"answer", "set"})
+"""Keys below which nothing is a value: of zero length."""
+
 
 def lint(drafts: Sequence[Draft]) -> Iterator[Complaint]:
     """Everything that is wrong with files that are loaded together, beside what the model said."""
@@ -75,6 +78,9 @@ def place_of(draft: Draft, where: Way | Text | Items | Mapping) -> str:
 
 
 def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
+    for way, _ in (*draft.rules, *draft.expect):
+        for silent in _silent(draft.tree.find(way).node, way):
+            yield silent, f"{silent[-1]} says nothing: give it a value, or leave it out"
     for way, rule in (*draft.rules, *draft.ruins):
         yield from impossible(rule, way)
         yield from dangling(rule, way, names, draft.path.parent)
@@ -85,6 +91,19 @@ def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
             near = meant(one.rule, names.rules)
             hint = f'. Did you mean "{near}"?' if near else "; only rules with a name can be expected to fire"
             yield (*way, "rule", ITS_VALUE), f"no rule is called {quoted(one.rule)}{hint}"
+
+
+def _silent(node: Node, way: Way) -> Iterator[Way]:
+    """Keys without a value. The model takes them for keys that are not there: a condition that is none."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if value is None:
+                yield (*way, str(key))
+            elif key not in _MAY_BE_EMPTY:
+                yield from _silent(value, (*way, str(key)))
+    elif isinstance(node, Items):
+        for index, value in enumerate(node):
+            yield from _silent(value, (*way, index))
 
 
 def _strange_tags(draft: Draft) -> Iterator[Text]:

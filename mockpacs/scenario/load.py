@@ -30,7 +30,9 @@ def load(paths: Sequence[Path | str], *, seed: int | None = None, check: Check |
     return _script([(path, _reader(path)) for path in files], seed, check)
 
 
-def parse_text(text: str, name: str = "scenario.yaml", *, seed: int | None = None) -> Script:
+def parse_text(
+    text: str, name: str = "scenario.yaml", *, seed: int | None = None, check: Check | None = None
+) -> Script:
     """The scenario in a text; ``name`` stands for the path of its file. Raises `ScenarioError`."""
 
     def read() -> Mapping:
@@ -39,7 +41,7 @@ def parse_text(text: str, name: str = "scenario.yaml", *, seed: int | None = Non
             raise ConfigurationError(f"{node.place}: a scenario is a mapping (key: value), this is not")
         return node if node is not None else Mapping(name)
 
-    return _script([(Path(name), read)], seed)
+    return _script([(Path(name), read)], seed, check)
 
 
 def _reader(path: Path) -> Callable[[], Mapping]:

@@ -23,7 +23,7 @@ def folder() -> Path:
 @cache
 def shipped() -> Mapping[str, Path]:
     """Their files by name, in alphabetical order."""
-    return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
+    return dict(sorted((path.stem, path) for path in folder().glob("*.yaml")))
 
 
 def resolve(name: Path | str) -> Path:

@@ -64,10 +64,6 @@ class Tree:
                 part, names_next = _below(part, word)
         return Found(node, place, key, key_place, part)
 
-    def line(self, place: str) -> str:
-        """``path:line`` of a place."""
-        return place.rpartition(":")[0]
-
     def _place_of_key(self, mapping: Mapping, key: str) -> str:
         places = self._keys.get(id(mapping))
         if places is None:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mockpacs.errors import ConfigurationError
+from mockpacs.written.kinds import quoted
 
 LARGEST_FILE = 256 * 1024  # bytes
 DEEPEST = 24
@@ -138,7 +139,7 @@ class _Builder:
             raise ConfigurationError(f"{self._at(event)}: anchors and aliases are not read here")
         tag = getattr(event, "tag", None)
         if tag is not None and not (isinstance(event, yaml.ScalarEvent) and tag in self.tags):
-            raise ConfigurationError(f"{self._at(event)}: tags ({tag}) are not read here")
+            raise ConfigurationError(f"{self._at(event)}: tags ({quoted(tag)}) are not read here")
 
     def _scalar(self, event: Any) -> Text | None:
         """Text; or None for a plain scalar that says nothing, which leaves a key unset."""
@@ -172,5 +173,5 @@ class _Builder:
         if node in parent:
             first = next(key for key in parent if key == node)
             where = getattr(first, "place", "").removeprefix(f"{self.name}:").partition(":")[0]
-            raise ConfigurationError(f"{node.place}: {node} is given twice (first in line {where})")
+            raise ConfigurationError(f"{node.place}: {quoted(node)} is given twice (first in line {where})")
         return node

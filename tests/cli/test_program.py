@@ -45,6 +45,7 @@ COMMANDS = [
     ["archive", "reindex"],
     ["show"],
     ["export"],
+    ["explain"],
 ]
 
 

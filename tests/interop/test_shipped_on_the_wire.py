@@ -121,6 +121,16 @@ def test_silence_is_silence_and_the_connection_stays(name: str) -> None:
                 one.socket.recv(1)
 
 
+def test_a_connection_that_the_client_closed_stays_open() -> None:
+    with play("tcp-never-closes") as pacs, client(pacs) as one:
+        one.associate()
+        one.release()
+        one.socket.shutdown(socket.SHUT_WR)
+        one.socket.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            one.socket.recv(1)
+
+
 def test_a_connection_is_closed_before_a_word_was_said() -> None:
     with play("tcp-closed-at-once") as pacs, client(pacs) as one:
         assert one.socket.recv(1) == b""

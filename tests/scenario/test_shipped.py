@@ -105,10 +105,10 @@ def test_the_readme_of_the_folder_names_them_all() -> None:
         assert load([FOLDER / file]).abouts == (about,)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_scenario_named_in_a_document_is_shipped(document: Path) -> None:
-    known = {path.name for path in SHIPPED} | {"mockpacs.yaml", "file.yaml", "flaky.yaml", "scenario.yaml"}
-    assert set(NAMED.findall(document.read_text(encoding="utf-8"))) - known == set()
+@pytest.mark.parametrize("document", ["scenarios/README.md", "docs/faults.md", "docs/client-behaviour.md"])
+def test_every_scenario_named_in_a_catalogue_is_shipped(document: str) -> None:
+    named = set(NAMED.findall((ROOT / document).read_text(encoding="utf-8"))) - {"mine.yaml"}
+    assert named - {path.name for path in SHIPPED} == set()
 
 
 def test_the_catalogue_names_every_scenario() -> None:

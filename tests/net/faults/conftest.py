@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,3 +84,8 @@ def ended(server: Served, count: int) -> list[Exchange]:
 
     server.wait_for(lambda: len(found()) >= count)
     return found()
+
+
+def tasks(server: Served) -> set[asyncio.Task[None]]:
+    """What runs in a server now, beside its event loop."""
+    return server.pacs._running.environment.tasks

@@ -1,4 +1,4 @@
-"""A wait of a scenario holds up one association and nobody else, and ends at once with the association or the server."""
+"""A wait of a scenario holds up one association and nobody else; it ends at once with the association or the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from mockpacs.wire import encode_pdu
 from mockpacs.wire.pdu import Abort, ReleaseRQ
 from tests.net.conftest import Served
-from tests.net.faults.conftest import Play, Visit
+from tests.net.faults.conftest import Play, Visit, fired, tasks, told_everywhere
 from tests.net.faults.visitor import ABORT, STUDIES, Visitor
 from tests.net.wire_client import associate_request, ct_image
 
@@ -47,7 +47,13 @@ def echoes(client: Visitor) -> None:
 
 
 def stores(client: Visitor) -> None:
-    client.send(client.store_request(ct_image(pixels=100_000)))
+    client.send(client.store_request(ct_image()))
+
+
+def stores_much(client: Visitor) -> None:
+    """More than fits the buffers of two kernels: the rest waits for somebody to read."""
+    request = client.store_request(ct_image(pixels=16_000_000))
+    assert client.send_what_is_taken(request) < len(request)
 
 
 def queries(client: Visitor) -> None:
@@ -69,7 +75,7 @@ def hears_a_match(client: Visitor) -> None:
 
 def hears_a_byte(client: Visitor) -> None:
     echoes(client)
-    assert client.exactly(1) == b"\\x04"
+    assert client.exactly(1) == b"\x04"
 
 
 def cancels(client: Visitor) -> None:
@@ -97,8 +103,10 @@ WAITS = {
     "a scripted query": Waiting(
         f"{{ when: {{ {FIND} }}, then: {{ delay: 30s, answer: studies }} }}", queries, data=ANSWERS
     ),
-    "after some bytes": Waiting(f"{{ when: {{ {STORE}, at: {{ received: 10kB }} }}, then: {{ delay: 30s }} }}", stores),
-    "after some PDUs": Waiting(f"{{ when: {{ {STORE}, at: {{ pdu: 2 }} }}, then: {{ delay: 30s }} }}", stores),
+    "after some bytes": Waiting(
+        f"{{ when: {{ {STORE}, at: {{ received: 10kB }} }}, then: {{ delay: 30s }} }}", stores_much
+    ),
+    "after some PDUs": Waiting(f"{{ when: {{ {STORE}, at: {{ pdu: 2 }} }}, then: {{ delay: 30s }} }}", stores_much),
     "before the response": Waiting(f"{{ when: {{ {ECHO}, at: before-response }}, then: {{ delay: 30s }} }}", echoes),
     "at the response": Waiting(f"{{ when: {{ {STORE}, at: response }}, then: {{ delay: 30s }} }}", stores),
     "between responses": Waiting(
@@ -123,6 +131,8 @@ WAITS = {
         f"{{ when: {{ {ECHO} }}, then: {{ status: success }}, later: {{ delay: 30s, abort: true }} }}", hears_an_echo
     ),
 }
+LISTENING = {name: waiting for name, waiting in WAITS.items() if waiting.provoke is not stores_much}
+"""Who reads nothing while it waits does not see the peer go."""
 WAITERS = pytest.mark.parametrize("waiting", WAITS.values(), ids=WAITS)
 
 
@@ -163,9 +173,11 @@ def test_a_stop_interrupts_a_wait(serve: Callable[..., Served], waiting: Waiting
         heard, ending = client.rest()
         if waiting.associated and "drip" not in waiting.rules and "bandwidth" not in waiting.rules:
             assert (heard[0], ending) == (ABORT, "FIN")
+    assert fired(server) or server.notices("scenario")
+    told_everywhere(server)
 
 
-@WAITERS
+@pytest.mark.parametrize("waiting", LISTENING.values(), ids=LISTENING)
 def test_a_wait_ends_with_the_connection(play: Play, visit: Visit, waiting: Waiting) -> None:
     began = time.monotonic()
     server, client = begin(play, visit, waiting)
@@ -174,5 +186,6 @@ def test_a_wait_ends_with_the_connection(play: Play, visit: Visit, waiting: Wait
     client.reset()
 
     server.wait_until_nobody_is_connected()
-    server.wait_until(lambda: not server.tasks())
+    server.wait_until(lambda: not tasks(server))
+    assert fired(server) or server.notices("scenario")
     assert time.monotonic() - began < LONG_SECONDS

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import pytest
 
-from mockpacs.wire import Command, decode_command
 from tests.net.wire_client import WireClient, element
 
 P_DATA = 4
@@ -61,12 +60,12 @@ class Visitor(WireClient):
         assert data is not None, "the connection ended"
         return data
 
-    def command(self) -> Command:
-        """The next message, whole in a PDU, is a command set with nothing behind it."""
+    def command_set(self) -> dict[int, bytes]:
+        """The elements of the next PDU, which is a command set that is whole."""
         pdu = self.pdu()
         (pdv,) = pdu.pdvs
         assert (pdu.kind, pdv.is_command, pdv.is_last) == (P_DATA, True, True)
-        return command_of(pdv.data)
+        return elements_of(pdv.data)
 
     def rest(self) -> tuple[bytes, str]:
         """All that still comes, and whether it ends with FIN or RST."""
@@ -94,6 +93,16 @@ class Visitor(WireClient):
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
+    def send_what_is_taken(self, data: bytes) -> int:
+        """Send until nobody takes more at the moment; how much that was."""
+        view, sent = memoryview(data), 0
+        self.socket.settimeout(0.05)
+        with contextlib.suppress(TimeoutError):
+            while sent < len(data):
+                sent += self.socket.send(view[sent:])
+        self.socket.settimeout(20)
+        return sent
+
 
 def pdvs_of(body: bytes) -> Iterator[RawPdv]:
     """The PDVs of a P-DATA-TF; one that claims more than there is has what there is."""
@@ -104,7 +113,23 @@ def pdvs_of(body: bytes) -> Iterator[RawPdv]:
         at += 4 + said
 
 
-def command_of(data: bytes) -> Command:
-    command = decode_command(data)
-    assert isinstance(command, Command), command
-    return command
+def elements_of(data: bytes) -> dict[int, bytes]:
+    """The elements of a command set (implicit little endian), in the order in which they must be."""
+    found, at = {}, 0
+    while at < len(data):
+        group, number, length = struct.unpack_from("<HHI", data, at)
+        found[group << 16 | number] = data[at + 8 : at + 8 + length]
+        at += 8 + length
+    assert at == len(data)
+    assert list(found) == sorted(found)
+    return found
+
+
+def number(value: int) -> bytes:
+    """A value of VR US."""
+    return struct.pack("<H", value)
+
+
+def length(value: int) -> bytes:
+    """A value of VR UL."""
+    return struct.pack("<I", value)
