@@ -138,9 +138,8 @@ def _rules(summary: Summary) -> list[str]:
     width = min(max(len(tally.name) for tally in summary.rules), 48)
     lines = ["rules"]
     for tally in summary.rules:
-        lines.append(
-            f"         {printable(tally.name, 48):<{width}}  {f'fired {tally.fired}' if tally.fired else 'never fired':>12}"
-        )
+        often = f"fired {tally.fired}" if tally.fired else "never fired"
+        lines.append(f"         {printable(tally.name, 48):<{width}}  {often:>12}")
         lines += [f"             {line}" for line in closest(tally).splitlines()] if not tally.fired else []
     return [*lines, *(f"unmet    {text}" for text in summary.unmet)]
 

@@ -237,8 +237,10 @@ class Acceptor:
             self._accept(
                 request, self._conduct.on_terms(request, answer, accept) if self._conduct and accept else answer
             )
-        if self._conduct is not None and tampering is not None:
-            self._conduct.send_tampered(self._upper.data_to_send(), tampering)
+        if self._conduct is not None:
+            self._conduct.negotiated(request, self._upper.accepted)
+            if tampering is not None:
+                self._conduct.send_tampered(self._upper.data_to_send(), tampering)
         self.flush()
 
     def _accept(self, request: AssociateRQ, answer: AssociateAC) -> None:

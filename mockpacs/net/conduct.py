@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -135,6 +135,7 @@ class Conduct:
     def closed(self) -> None:
         """The connection is gone."""
         self.stop()
+        self.usher.settle()
         if not self._has_heard_end:
             self.usher.asks("close", self._host.association)
         if self.left_open:
@@ -149,6 +150,12 @@ class Conduct:
     def on_terms(self, request: AssociateRQ, answer: AssociateAC, accept: Accept) -> AssociateAC:
         """The answer to an association request, as a rule wants it."""
         return on_terms(request, answer, accept)
+
+    def negotiated(self, request: AssociateRQ, accepted: Collection[int]) -> None:
+        """The association was accepted, with these contexts, or rejected."""
+        served = {context.abstract_syntax for context in request.contexts if context.context_id in accepted}
+        proposed = dict.fromkeys(context.abstract_syntax for context in request.contexts)
+        self.usher.settle(tuple(uid for uid in proposed if uid not in served))
 
     # what a stage and an usher ask for
 

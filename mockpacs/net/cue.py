@@ -14,26 +14,39 @@ from mockpacs.wire import AssociateRQ
 from mockpacs.wire.dataset import Encoding
 
 
-def event_cue(kind: str, association: Association, request: AssociateRQ | None = None, exchange: int = 0) -> Stimulus:
-    """Something that happened to a connection or an association; ``request``: what was asked for, at associate."""
+def event_cue(
+    kind: str, association: Association, request: AssociateRQ | None = None, incoming: Incoming | None = None
+) -> Stimulus:
+    """Something that happened to a connection or an association.
+
+    ``request`` is what was asked for, at associate; ``incoming`` the request a cancel is about.
+    """
     contexts = request.contexts if request else ()
     return Stimulus(
         kind,
         association=association.number,
-        exchange=exchange,
+        exchange=incoming.number if incoming else 0,
         calling=association.calling,
         called=association.called,
         peer=association.address.rpartition(":")[0].strip("[]"),
-        sop_classes=tuple(dict.fromkeys(context.abstract_syntax for context in contexts)),
+        sop_classes=tuple(dict.fromkeys(context.abstract_syntax for context in contexts))
+        or ((incoming.context.abstract_syntax,) if incoming else ()),
         transfer_syntaxes=tuple(dict.fromkeys(uid for context in contexts for uid in context.transfer_syntaxes)),
         when=time.monotonic(),
     )
 
 
 def exchange_cue(
-    incoming: Incoming, association: Association, moment: Moment, *, mark: int = 0, status: int | None = None
+    incoming: Incoming,
+    association: Association,
+    moment: Moment,
+    tags: frozenset[int],
+    *,
+    mark: int = 0,
+    status: int | None = None,
 ) -> Stimulus:
-    """One moment of an exchange."""
+    """One moment of an exchange. ``tags``: the attributes that rules look at."""
+    is_whole = moment not in (Moment.RECEIVED, Moment.PDU)
     command, context = incoming.command, incoming.context
     return Stimulus(
         command.service,
@@ -49,18 +62,18 @@ def exchange_cue(
         sop_instance=command.affected_sop_instance or command.requested_sop_instance or "",
         status=status,
         when=time.monotonic(),
-        dataset=_facts(incoming, is_whole=moment not in (Moment.RECEIVED, Moment.PDU)) if command.has_dataset else None,
+        dataset=_facts(incoming, tags, is_whole=is_whole) if command.has_dataset else None,
     )
 
 
-def _facts(incoming: Incoming, *, is_whole: bool) -> Callable[[], Facts | None]:
+def _facts(incoming: Incoming, tags: frozenset[int], *, is_whole: bool) -> Callable[[], Facts | None]:
     """The data set, read once and only when a rule looks at it."""
     encoding = Encoding.of(incoming.context.transfer_syntax)
 
     def read() -> Facts | None:
         if incoming.facts is None or not is_whole:
             data = incoming.far_head() if is_whole else incoming.head
-            facts = DataFacts(data, encoding)
+            facts = DataFacts(data, encoding, tags)
             if not is_whole:
                 return facts
             incoming.facts = facts

@@ -77,7 +77,7 @@ class Stage:
         if moment not in self.theatre.engine.moments(incoming.command.service):
             return None
         decision = self.theatre.engine.decide(
-            exchange_cue(incoming, self.association, moment, mark=mark, status=status)
+            exchange_cue(incoming, self.association, moment, self.theatre.engine.tags, mark=mark, status=status)
         )
         if decision is not None:
             incoming.decided.add(decision.rule, told(decision))
@@ -85,8 +85,9 @@ class Stage:
 
     def reported(self, incoming: Incoming, final: Outcome | None) -> None:
         """An exchange is over: expectations count it."""
-        cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, status=final.status if final else None)
-        self.theatre.engine.reported(cue, incoming.decided.rule)
+        engine, status = self.theatre.engine, final.status if final else None
+        cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, engine.tags, status=status)
+        engine.reported(cue, incoming.decided.rule)
 
     async def pause(self, seconds: float) -> bool:
         """Wait, but not beyond the end of the association. Whether it goes on."""
@@ -98,9 +99,9 @@ class Stage:
 
     def cancel(self, incoming: Incoming) -> None:
         """A C-CANCEL for this request, unless a rule has other plans with it."""
-        decision = None
-        if self.theatre.engine.concerns("cancel"):
-            decision = self.theatre.engine.decide(event_cue("cancel", self.association, exchange=incoming.number))
+        engine, cue = self.theatre.engine, event_cue("cancel", self.association, incoming=incoming)
+        decision = engine.decide(cue) if engine.concerns("cancel") else None
+        engine.reported(cue, decision.rule if decision else "")
         if decision is None:
             incoming.cancel()
             return

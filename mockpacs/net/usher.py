@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Protocol
 
 from mockpacs.net.cue import event_cue
@@ -11,6 +12,7 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.theatre import Theatre
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.step import Accept
+from mockpacs.scenario.stimulus import Stimulus
 from mockpacs.scenario.tampering import HONEST, Tampering, tampering_of
 from mockpacs.scenario.telling import told
 from mockpacs.traffic.exchange import Association
@@ -53,18 +55,26 @@ class Usher:
         self._theatre = theatre
         self._guest = guest
         self._over = asyncio.Event()
+        self._asked: tuple[Stimulus, str] | None = None
 
     def asks(self, kind: str, association: Association, request: AssociateRQ | None = None) -> Decision | None:
-        """What a rule wants at this event, None when none does."""
-        engine = self._theatre.engine
-        if not engine.concerns(kind):
-            return None
-        cue = event_cue(kind, association, request)
-        decision = engine.decide(cue)
-        engine.reported(cue, decision.rule if decision else "")
+        """What a rule wants at this event, None when none does. `settle` must follow for a ``request``."""
+        engine, cue = self._theatre.engine, event_cue(kind, association, request)
+        decision = engine.decide(cue) if engine.concerns(kind) else None
+        rule = decision.rule if decision else ""
+        if request is not None:
+            self._asked = cue, rule
+        else:
+            engine.reported(cue, rule)
         if decision is not None:
-            self._guest.announce(f'rule "{decision.rule}" at {kind}{_what(decision)}')
+            self._guest.announce(f'rule "{rule}" at {kind}{_what(decision)}')
         return decision
+
+    def settle(self, refused: tuple[str, ...] = ()) -> None:
+        """The association request is answered, or never will be; ``refused``: SOP classes without a context."""
+        if self._asked is not None:
+            (cue, rule), self._asked = self._asked, None
+            self._theatre.engine.reported(replace(cue, refused=refused), rule)
 
     def play(self, decision: Decision, usual: Usual) -> None:
         """Do what the decision says; ``usual`` follows unless that ends the matter."""

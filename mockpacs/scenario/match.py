@@ -45,22 +45,9 @@ def kinds(when: When) -> tuple[str, ...]:
 def checks(when: When) -> tuple[Check, ...]:
     """All conditions but what it is about and at which moment, in the order in which they are told.
 
-    Raises ValueError for a SOP class or transfer syntax that nobody knows: see `unknown_names`.
+    Raises ValueError for a SOP class or transfer syntax that nobody knows.
     """
     return (*_texts(when), *_uids(when), *_data(when), *_status(when), *_states(when))
-
-
-def unknown_names(when: When) -> Iterator[tuple[str, str]]:
-    """The key of each SOP class, transfer syntax or model that nobody knows, with a sentence."""
-    for key, resolve in _RESOLVERS.items():
-        words: Words | None = getattr(when, key)
-        while words is not None:
-            for text in words.in_:
-                try:
-                    resolve(text)
-                except ValueError as error:
-                    yield key, str(error)
-            words = words.not_
 
 
 def told(words: Words) -> str:

@@ -90,7 +90,6 @@ class Nearest:
 
     def block(self, case: Case, blocked: Blocked) -> None:
         """All its conditions hold, and a gate of its own was in the way. The latest is kept."""
-        self._came = True
         if self.distance:
             self._keep(case, 0, "")
         came = case.stimulus

@@ -145,9 +145,10 @@ class Step(Part):
 
     @property
     def given(self) -> frozenset[str]:
-        """The keys that say something, in Python's spelling: not those that are false or empty."""
+        """The keys that say something, in Python's spelling: ``store: false`` does, others that are false do not."""
         values = ((name, getattr(self, name)) for name in self.model_fields_set)
-        return frozenset(name for name, value in values if value is not None and value is not False and value != ())
+        said = frozenset(name for name, value in values if value is not None and value is not False and value != ())
+        return said if self.store is None else said | {"store"}
 
     @property
     def answers(self) -> bool:

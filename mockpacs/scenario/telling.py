@@ -27,7 +27,7 @@ def told_act(act: Act) -> Iterator[str]:
         yield f"delay {_seconds(act.delay_seconds)}"
     if act.status:  # not 0000: that is no fault
         yield f"status {act.status:04X}"
-    if "store" in step.given or step.store is False:
+    if step.store is not None:
         yield "stored" if step.store else "not stored"
     for name in Step.model_fields:
         if name in step.given and name not in _UNTOLD:
@@ -74,6 +74,10 @@ def _short(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)[:40]
 
 
+def _bytes(count: int) -> str:
+    return "1 byte" if count == 1 else f"{count} bytes"
+
+
 def _seconds(value: float) -> str:
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
@@ -82,9 +86,9 @@ _TELLERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
     "abort": _abort,
     "reject": _reject,
     "lie": _lie,
-    "send": lambda _, value: f"send {len(value)} bytes",
+    "send": lambda _, value: f"send {_bytes(len(value))}",
     "truncate": lambda _, value: f"truncate after {value.after}",
-    "corrupt": lambda _, value: f"corrupt {f'{value.bytes} bytes' if value.bytes else f'byte {value.offset}'}",
+    "corrupt": lambda _, value: f"corrupt {_bytes(value.bytes) if value.bytes else f'byte {value.offset}'}",
     "drip": lambda _, value: f"drip {value.bytes} B every {_seconds(value.every)}",
     "bandwidth": lambda _, value: f"bandwidth {value} B/s",
     "close": lambda _, value: "half-close" if value.how == "half" else "close",

@@ -34,7 +34,7 @@ class UidGlob:
     glob: str
 
     def __contains__(self, uid: object) -> bool:
-        return isinstance(uid, str) and fnmatchcase(uid, self.glob)
+        return isinstance(uid, str) and _matches(uid, self.glob)
 
 
 @lru_cache(maxsize=1024)
@@ -53,7 +53,7 @@ def uids_of(text: str, kind: Kind) -> Container[str]:
     if kind == TRANSFER_SYNTAX and wanted in WORDS:
         return frozenset((WORDS[wanted],))
     known = _known(kind)
-    names = [wanted] if wanted in known else [name for name in known if fnmatchcase(name, wanted)]
+    names = [wanted] if wanted in known else [name for name in known if _matches(name, wanted)]
     if wanted and names:
         return frozenset(uid for name in names for uid in known[name].uids)
     raise ValueError(f"{quoted(text)} is no UID, nor the name or keyword of a {kind}{_near(wanted, kind)}")
@@ -94,3 +94,8 @@ def _known(kind: Kind) -> dict[str, _Named]:
             found[_bare(text)] = others._replace(uids=others.uids | {uid})
     found.pop("", None)
     return found
+
+
+def _matches(text: str, glob: str) -> bool:
+    """Only * and ? are special, as everywhere in the language."""
+    return fnmatchcase(text, glob.replace("[", "[[]"))

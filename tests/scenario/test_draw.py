@@ -212,3 +212,13 @@ def test_bytes_to_corrupt_come_with_a_seed_that_is_drawn() -> None:
     place = engine("- { when: { service: C-ECHO }, then: { corrupt: { offset: 3 } } }").decide(echo())
     assert place is not None
     assert place.acts[0].seed == 0
+
+
+def test_occurrences_are_counted_also_when_the_last_rule_leaves_nothing_to_chance() -> None:
+    asked = engine(
+        """
+        - { name: x, when: { service: C-ECHO }, chance: 50%, then: abort }
+        - { name: y, when: { service: C-ECHO }, then: abort }
+        """
+    )
+    assert set(fired(asked, [echo()] * 50)) == {"x", "y"}

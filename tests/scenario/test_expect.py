@@ -86,6 +86,14 @@ def test_a_rule_is_expected_by_its_name(reported: str, holds: bool) -> None:
     assert (asked.unmet() == []) is holds
 
 
+def test_an_expectation_that_only_names_a_rule_is_about_what_the_rule_is_about() -> None:
+    asked = expecting("{ rule: one, count: 1 }", RULES)
+    asked.reported(find(), "one")
+    assert len(asked.unmet()) == 1
+    asked.reported(echo(), "one")
+    assert asked.unmet() == []
+
+
 def test_a_name_with_a_comma_in_it_is_a_name() -> None:
     asked = expecting('{ service: C-ECHO, rule: "one, two" }', RULES)
     asked.reported(echo(), "slow, one, two")

@@ -78,16 +78,12 @@ def test_of_numbers_that_are_cut_the_whole_ones_count() -> None:
 
 
 def test_text_is_read_in_the_character_set_of_its_data_set_and_of_its_item() -> None:
-    name = "Müller^Jörg"
-    item = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": name.encode()}
-    written = data(
-        {
-            "SpecificCharacterSet": "ISO_IR 100",
-            "PatientName": name.encode("latin-1"),
-            "ReferencedSeriesSequence": [item, {"PatientName": name.encode("latin-1") + b" "}],
-        }
-    )
-    facts = DataFacts(written, EXPLICIT_LITTLE)
+    name = "Čapek^Karel"
+    latin = name.encode("iso8859-2") + b" "
+    item: Values = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": name.encode()}
+    inherits: Values = {"PatientName": latin}
+    outer: Values = {"SpecificCharacterSet": "ISO_IR 101", "PatientName": latin}
+    facts = DataFacts(data({**outer, "ReferencedSeriesSequence": [item, inherits]}), EXPLICIT_LITTLE)
     items = facts.items(SEQUENCE) or ()
     assert [one.values(PATIENT_NAME) for one in (facts, *items)] == [(name,)] * 3
 

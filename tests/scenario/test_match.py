@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockpacs.scenario.condition import Moment, When
-from mockpacs.scenario.match import unknown_names
+from mockpacs.errors import ScenarioError
+from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.models import models_of
 from mockpacs.scenario.pattern import LONGEST_MATCHED, any_of, glob, matches
 from tests.scenario.asking import CT, MR, PATIENT_ROOT_MOVE, STUDY_ROOT_FIND, WORKLIST, engine, find, stimulus, store
@@ -151,6 +151,9 @@ def test_transfer_syntaxes_are_known_in_conversation_too(condition: str, came: s
         ("'*Worklist*'", "C-FIND", STUDY_ROOT_FIND, False),
         ("'Patient Root*'", "C-MOVE", PATIENT_ROOT_MOVE, True),
         ("{ not: '*Worklist*' }", "C-FIND", STUDY_ROOT_FIND, True),
+        ("study-root", "C-FIND", STUDY_ROOT_FIND, True),
+        ("[patient-root, worklist]", "C-FIND", STUDY_ROOT_FIND, False),
+        ("patient-root", "C-MOVE", PATIENT_ROOT_MOVE, True),
     ],
 )
 def test_a_query_model_is_the_sop_class(condition: str, service: str, came: str, expected: bool) -> None:
@@ -172,21 +175,10 @@ def test_query_models_have_short_names(word: str, uids: list[str]) -> None:
     assert CT not in known
 
 
-@pytest.mark.parametrize(
-    ("when", "wrong"),
-    [
-        ({"sop_class": "CT Imago Storage"}, ["sop_class"]),
-        ({"sop_class": ["CT Image Storage", "Foo", "1.2.*"]}, ["sop_class"]),
-        ({"sop_class": {"not": "Foo"}}, ["sop_class"]),
-        ({"transfer_syntax": "explicite"}, ["transfer_syntax"]),
-        ({"model": "study_roots"}, ["model"]),
-        ({"model": "worklist", "sop_class": "*Find*", "transfer_syntax": "1.2.3"}, []),
-    ],
-)
-def test_names_that_nobody_knows_are_told(when: dict[str, object], wrong: list[str]) -> None:
-    found = [*unknown_names(When.model_validate({"service": "C-FIND", **when}))]
-    assert [key for key, _ in found] == wrong
-    assert all(sentence.startswith('"') for _, sentence in found)
+@pytest.mark.parametrize("condition", ["sop_class: Foo", "transfer_syntax: [implicit, Foo]", "model: { not: Foo }"])
+def test_a_name_that_nobody_knows_is_refused(condition: str) -> None:
+    with pytest.raises(ScenarioError, match='"Foo" is no'):
+        holds(condition, "C-FIND")
 
 
 @pytest.mark.parametrize(

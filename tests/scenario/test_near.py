@@ -128,6 +128,29 @@ def test_sequences_and_states_nest_and_long_names_keep_their_columns() -> None:
     )
 
 
+def test_a_very_long_condition_does_not_push_the_others_aside() -> None:
+    titles = ", ".join(f"TITLE{number}" for number in range(12))
+    asked = engine(f"- {{ when: {{ service: C-ECHO, calling: [{titles}], called: PACS }}, then: abort }}")
+    lines = render(asked.explain(echo(called="X"))).splitlines()
+    assert lines[2:3] + lines[4:] == [
+        "  service   C-ECHO                       ok",
+        '  called    expected PACS                got "X"',
+    ]
+    assert lines[3].endswith('TITLE11  got "CT1"')
+
+
+def test_names_cannot_move_a_cursor() -> None:
+    asked = engine(
+        """
+        - { name: "a\\e[1m", when: { service: C-ECHO, called: PACS }, then: abort }
+        - { name: b, when: { service: C-ECHO, calling: CT1 }, then: abort }
+        """
+    )
+    text = render(asked.explain(echo(called="PACS")))
+    assert "\x1b" not in text
+    assert text.count("a\\x1b[1m") == 3
+
+
 def test_without_rules_there_is_nothing_to_explain() -> None:
     assert render(engine("rules: []").explain(echo())) == "there are no rules"
 

@@ -84,6 +84,16 @@ class Visitor(WireClient):
             self.socket.recv(1)
         self.socket.settimeout(20)
 
+    def take_what_came(self) -> bytes:
+        """All that is here."""
+        data = bytearray()
+        self.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while piece := self.socket.recv(1 << 20):
+                data += piece
+        self.socket.settimeout(20)
+        return bytes(data)
+
     def finish(self) -> None:
         """FIN, our half."""
         self.socket.shutdown(socket.SHUT_WR)
