@@ -55,6 +55,7 @@ class Scene:
         self._fragments = 1  # the command set was one
         self._marking: asyncio.Task[None] | None = None
         self._reached: list[Decision] = []
+        self._later: list[Decision] = []
         self._stirred = asyncio.Event()
         self._request: Request | None = None
         self._kept: Outcome | None = None  # what the archive said, which is asked once
@@ -88,7 +89,7 @@ class Scene:
             if not reached or self._is_over:
                 return
             self._marks.remove(reached[0])
-            decision = self._stage.decide(self._incoming, reached[0][0], mark=reached[0][1])
+            decision = self._decide(reached[0][0], mark=reached[0][1])
             if decision is not None:
                 self._meet(decision)
 
@@ -135,6 +136,8 @@ class Scene:
             if not self._is_handed_over:
                 self._incoming.discard()
             self._stage.reported(self._incoming, self._final)
+            for decision in self._later:
+                self._stage.environment.spawn(self._stage.afterwards(decision.later, decision.rule))
             finish(self._final, why_not)
 
     async def _play(self) -> None:
@@ -142,7 +145,7 @@ class Scene:
             await self._marking
         if self._is_over or self._is_answered or self._is_silent:
             return
-        decision = self._stage.decide(self._incoming, Moment.REQUEST)
+        decision = self._decide(Moment.REQUEST)
         if decision is None:
             await self._answer(None)
             return
@@ -151,8 +154,13 @@ class Scene:
                 return
         if not (self._is_answered or self._is_silent):
             await self._answer(None)
-        if decision.later:
-            self._stage.environment.spawn(self._stage.afterwards(decision.later, decision.rule))
+
+    def _decide(self, moment: Moment, *, mark: int = 0, status: int | None = None) -> Decision | None:
+        """Ask the scenario; what comes later is kept for the end of the exchange."""
+        decision = self._stage.decide(self._incoming, moment, mark=mark, status=status)
+        if decision is not None and decision.later:
+            self._later.append(decision)
+        return decision
 
     async def _perform(self, act: Act, rule: str, *, is_early: bool = False) -> bool:
         """One act: the delay, the answer, the bytes, the end. Whether the exchange goes on."""
@@ -283,7 +291,7 @@ class Scene:
         outcome, tampering, parting, is_touched = amended
         is_final = self._is_final(outcome)
         moment = Moment.AFTER_RESPONSE if is_final else Moment.BETWEEN_RESPONSES
-        after = self._stage.decide(self._incoming, moment, status=outcome.status)
+        after = self._decide(moment, status=outcome.status)
         if not self._stage.actor.can_send:
             self._is_over = True
             return False
@@ -297,8 +305,6 @@ class Scene:
         for act, rule in [*parting, *following]:
             if not self._is_over:
                 await self._follow(act, rule)
-        if after is not None and after.later:
-            self._stage.environment.spawn(self._stage.afterwards(after.later, after.rule))
         if every and not is_final and not await self._stage.pause(every):
             self._is_over = True
         return not self._is_over
@@ -316,7 +322,7 @@ class Scene:
         is_swallowed = False
         is_touched = not tampering.is_none
         for moment in moments:
-            decision = self._stage.decide(self._incoming, moment, status=outcome.status)
+            decision = self._decide(moment, status=outcome.status)
             if decision is None:
                 continue
             is_touched = True

@@ -15,6 +15,7 @@ from mockpacs.net.scene import Scene
 from mockpacs.net.theatre import Theatre
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
+from mockpacs.scenario.moments import QUERIES
 from mockpacs.scenario.telling import told
 from mockpacs.services.request import Outcome
 from mockpacs.traffic.exchange import Association
@@ -63,8 +64,9 @@ class Stage:
         """Whether the association has ended: whoever waits need not wait any more."""
 
     def concerns(self, service: str) -> bool:
-        """Whether a rule is about this service."""
-        return self.theatre.engine.concerns(service)
+        """Whether a rule is about this service, or about a cancel of it."""
+        engine = self.theatre.engine
+        return engine.concerns(service) or (service in QUERIES and engine.concerns("cancel"))
 
     def prepare(self, incoming: Incoming) -> None:
         """A rule may be about this request: from here on its exchange is a scene."""
@@ -113,11 +115,13 @@ class Stage:
             if not await self.pause(act.delay_seconds):
                 return
             if act.step.nothing:
-                return
+                break
             if act.ends:
                 self.actor.depart(act, decision.rule)
                 return
-        incoming.cancel()
+        else:
+            incoming.cancel()
+        await self.afterwards(decision.later, decision.rule)
 
     async def afterwards(self, acts: tuple[Act, ...], rule: str) -> None:
         """What happens on its own after an answer."""

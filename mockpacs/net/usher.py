@@ -100,13 +100,23 @@ class Usher:
             if step.reject is not None:
                 answer = AssociateRJ(step.reject.result, step.reject.source, step.reject.reason)
                 self._guest.turn_away(answer, decision.rule)
-                return
-            is_settled = is_settled or step.nothing
+            is_settled = is_settled or step.nothing or step.reject is not None
             if act.ends:
                 self._guest.depart(act, decision.rule)
                 return
         if not is_settled:
             usual(accept, tampering)
+        await self._play_later(decision)
+
+    async def _play_later(self, decision: Decision) -> None:
+        for act in decision.later:
+            if not await self._pause(act.delay_seconds):
+                return
+            if act.step.send:
+                self._guest.perform([Write(act.step.send)])
+            if act.ends:
+                self._guest.depart(act, decision.rule)
+                return
 
     async def _pause(self, seconds: float) -> bool:
         if seconds > 0:

@@ -15,13 +15,13 @@ WITH_DATA_SET: Final = tuple(one for one in SERVICES if one not in (*QUERIES, "C
 _WORDS: Final = ("status", "comment", "offending", "error_id")
 _PACE: Final = ("drip", "bandwidth")
 _BYTES: Final = ("send", "truncate", "corrupt")
-_ENDINGS: Final = ("abort", "close", "reset", "silence", "stop-reading")
+_ENDINGS: Final = ("abort", "close", "reset", "silence", "stop-reading", "refuse")
 _ANSWERS: Final = (*_WORDS, "pending", "answer", "store", "nothing")
 
 EVENT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "connect": ("delay", *_ENDINGS, "refuse", "tls", *_PACE, "send"),
+    "connect": ("delay", *_ENDINGS, "tls", *_PACE, "send"),
     "associate": ("delay", "accept", "reject", *_ENDINGS, *_PACE, *_BYTES),
-    "release": ("delay", "nothing", "abort", "close", "reset", "silence", "drip", *_BYTES),
+    "release": ("delay", "nothing", "abort", "close", "reset", "silence", "refuse", "drip", *_BYTES),
     "abort": ("delay", "silence"),
     "cancel": ("delay", "nothing", *_ENDINGS),
     "close": ("delay", "silence"),
@@ -32,11 +32,7 @@ MOMENT_STEPS: Final[Mapping[Moment, tuple[str, ...]]] = {
     Moment.REQUEST: ("delay", "wait", *_ANSWERS, *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.RECEIVED: ("delay", *_WORDS, "nothing", *_ENDINGS, "send"),
     Moment.PDU: ("delay", *_WORDS, "nothing", *_ENDINGS, "send"),
-    Moment.BEFORE_RESPONSE: (
-        *("delay", "wait"),
-        *(step for step in _ANSWERS if step != "store"),
-        *(*_ENDINGS, *_PACE, *_BYTES, "lie"),
-    ),
+    Moment.BEFORE_RESPONSE: ("delay", "wait", *_WORDS, "nothing", *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.RESPONSE: ("delay", *_WORDS, "nothing", *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.BETWEEN_RESPONSES: ("delay", "wait", *_ENDINGS, "send"),
     Moment.AFTER_RESPONSE: ("delay", *_ENDINGS, "send"),

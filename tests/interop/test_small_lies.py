@@ -165,6 +165,9 @@ def _asking(pacs: MockPACS, abstract_syntax: str) -> Iterator[tuple[scu.Associat
         if association.is_established:
             association.release()
         association.join(20)
+        transport = association.dul.socket
+        if transport is not None and transport.socket is not None:
+            transport.socket.close()  # pynetdicom may leave it open when it aborts
         logger.removeHandler(listener)
 
 

@@ -27,7 +27,7 @@ _LONGEST_COMMENT = 30_000
 _LONGEST_READ_BACK = 1 << 20
 _ONLY_SEEN = (
     # the live server ends an association over these, and tells that; an observer also tells what was wrong
-    r"what (us|the peer) sent makes no message: .*",
+    r"what (we|the peer) sent makes no message: .*",
     r"half a PDU.*, sent by the peer",
     r"\d+ bytes from the peer are no PDU: .*",
     # the live server ignores these: nobody is there any more to be answered

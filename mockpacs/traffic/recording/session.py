@@ -177,7 +177,8 @@ class Session:
             self._herald.note("trouble", f"{words.name(command)} came from {self._side(sender)} {why}", detail=late)
         elif not self._exchanges.see_command(seen, context, self._when, is_heard=self._hearing.hears(sender)):
             is_late = not self._opened.from_start or self._remarks.is_continued
-            text = words.unasked(command, self._ours, before=is_late)
+            by_us = sender is self._ours
+            text = words.unasked(command, self._ours, before=is_late, by_us=by_us)
             if is_late or self._over_since is not None:
                 self._herald.note("trouble", text, detail=True)
             else:
@@ -205,7 +206,8 @@ class Session:
         match seen:
             case NonsenseSeen():
                 self._blocks[seen.sender].needed = seen.start
-                self._herald.note("trouble", f"what {who} sent makes no message: {seen.why}")
+                sent = "we sent" if who == "us" else f"{who} sent"
+                self._herald.note("trouble", f"what {sent} makes no message: {seen.why}")
             case JunkSeen() if seen.why.startswith("half a PDU"):
                 self._herald.note("trouble", f"{seen.why}, sent by {who}")
             case JunkSeen():

@@ -89,8 +89,10 @@ def name(command: Command) -> str:
     return command.field.name.replace("_", "-")
 
 
-def unasked(command: Command, ours: Role | None, *, before: bool) -> str:
+def unasked(command: Command, ours: Role | None, *, before: bool, by_us: bool = False) -> str:
     """A response that answers no request; ``before``: the request may have come before the capture began."""
+    if by_us:
+        return f"we sent {name(command)}, but nothing was asked"
     if before:
         return f"{name(command)} answers a request from before the capture began"
     return f"{command.field.name} came, but nothing was asked{'' if ours is None else '; ignored'}"
