@@ -131,12 +131,12 @@ def _scenarios(script: Script) -> list[str]:
 
 def _rules(summary: Summary) -> list[str]:
     """How often each rule fired; for those that never did, what came closest and what was different."""
-    if not summary.rules:
+    if not (summary.rules or summary.unmet):
         return []
     from mockpacs.scenario.near import closest
 
-    width = min(max(len(tally.name) for tally in summary.rules), 48)
-    lines = ["rules"]
+    width = min(max((len(tally.name) for tally in summary.rules), default=0), 48)
+    lines = ["rules"] if summary.rules else []
     for tally in summary.rules:
         often = f"fired {tally.fired}" if tally.fired else "never fired"
         lines.append(f"         {printable(tally.name, 48):<{width}}  {often:>12}")

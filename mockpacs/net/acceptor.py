@@ -86,7 +86,7 @@ class Acceptor:
         if environment.theatre is not None:
             from mockpacs.net.conduct import Conduct
 
-            self._conduct = Conduct(environment, environment.theatre, self, self._upper)
+            self._conduct = Conduct(environment.theatre, self, self._upper)
             tls = self._conduct.greet(tls)
         self._association = replace(self._association, secure=tls is not None)
         self.link = Link(sock, self, buffer, tls, self._track)
@@ -101,7 +101,9 @@ class Acceptor:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being answered."""
+        """Whether a request is being answered, or a rule makes the peer wait: its silence means nothing then."""
+        if self._conduct is not None and self._conduct.is_playing:
+            return True
         return self._dialogue is not None and self._dialogue.is_busy
 
     def stop(self) -> None:
@@ -161,7 +163,7 @@ class Acceptor:
     @property
     def can_send(self) -> bool:
         """Whether the association still takes responses."""
-        return self._upper.can_send and self.link.is_open
+        return self._upper.can_send and self.link.is_open and not self._is_dismissed
 
     def send(self, context_id: int, command: bytes, data: bytes | None) -> None:
         """Queue one message."""
@@ -176,6 +178,8 @@ class Acceptor:
                 self._watch.start()
         self._watch.see_artim()
         if self._upper.should_close and not (self._conduct and self._conduct.keeps_open):
+            if self._conduct is not None:
+                self._conduct.performer.stop()  # nobody wants what a rule would still say
             if self.link.stalled_since is None:
                 self._sink.close()
             else:
@@ -258,7 +262,9 @@ class Acceptor:
         self._association = Association(met.number, met.address, request.calling, request.called, user, met.secure)
 
     def reject(self, answer: AssociateRJ, why: str) -> None:
-        """Reject the association, and say why."""
+        """Reject the association, and say why; unless it ended while a rule made it wait."""
+        if self._upper.state is not State.STA3:
+            return
         self._upper.reject(answer)
         numbers = f"result {answer.result}, source {answer.source}, reason {answer.reason}"
         self.notice("rejected", f"association rejected: {why} ({numbers})")
@@ -341,7 +347,8 @@ class Acceptor:
     def _time_out(self, what: str) -> None:
         seconds = self._environment.limits.network_seconds
         self.notice("aborted", f"aborted by us: {what} for {seconds:g} s (network_timeout)")
-        self._upper.abort(2, 0)
+        if self._upper.is_associated:
+            self._upper.abort(2, 0)
         self.end_dialogue()
         self.flush()
 

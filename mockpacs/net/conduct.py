@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
-from mockpacs.net.environment import Environment
 from mockpacs.net.link import Link
 from mockpacs.net.performer import Performer
 from mockpacs.net.theatre import Theatre
@@ -59,8 +58,8 @@ class Host(Protocol):
 class Conduct:
     """Of one connection. Made before its link: the rules of connect say what TLS it meets."""
 
-    def __init__(self, environment: Environment, theatre: Theatre, host: Host, upper: UpperLayer) -> None:
-        self.usher = Usher(environment, theatre, self)
+    def __init__(self, theatre: Theatre, host: Host, upper: UpperLayer) -> None:
+        self.usher = Usher(theatre, self)
         self.performer: Performer
         self.is_dismissed = False
         """Whether a rule ended the association, or fell silent: what the peer says means nothing any more."""
@@ -76,6 +75,11 @@ class Conduct:
         self._welcome: Decision | None = None
         self._held: bytearray | None = None
         self._has_heard_end = False
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a rule makes the peer wait."""
+        return self.usher.is_playing or not self.performer.is_idle
 
     def greet(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         """Somebody connects: ask what happens to them. The TLS they meet."""

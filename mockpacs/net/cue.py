@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from mockpacs.net.incoming import Incoming
 from mockpacs.scenario.condition import Moment
@@ -12,6 +13,9 @@ from mockpacs.scenario.stimulus import Facts, Stimulus
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AssociateRQ
 from mockpacs.wire.dataset import Encoding
+
+_TOO_LONG_FOR_A_UID: Final = 65
+"""Characters kept of a SOP Instance UID: counters are kept by it, and a command set may have a megabyte of it."""
 
 
 def event_cue(
@@ -59,7 +63,7 @@ def exchange_cue(
         peer=association.address.rpartition(":")[0].strip("[]"),
         sop_classes=(command.affected_sop_class or command.requested_sop_class or context.abstract_syntax,),
         transfer_syntaxes=(context.transfer_syntax,),
-        sop_instance=command.affected_sop_instance or command.requested_sop_instance or "",
+        sop_instance=(command.affected_sop_instance or command.requested_sop_instance or "")[:_TOO_LONG_FOR_A_UID],
         status=status,
         when=time.monotonic(),
         dataset=_facts(incoming, tags, is_whole=is_whole) if command.has_dataset else None,
@@ -67,16 +71,12 @@ def exchange_cue(
 
 
 def _facts(incoming: Incoming, tags: frozenset[int], *, is_whole: bool) -> Callable[[], Facts | None]:
-    """The data set, read once and only when a rule looks at it."""
+    """The data set: as it was when its turn came, see `Stage.look`, or as much as has come."""
     encoding = Encoding.of(incoming.context.transfer_syntax)
 
     def read() -> Facts | None:
-        if incoming.facts is None or not is_whole:
-            data = incoming.far_head() if is_whole else incoming.head
-            facts = DataFacts(data, encoding, tags)
-            if not is_whole:
-                return facts
-            incoming.facts = facts
-        return incoming.facts
+        if is_whole and incoming.facts is not None:
+            return incoming.facts
+        return DataFacts(incoming.head, encoding, tags)  # it is still coming, or was lost on the way
 
     return read

@@ -105,9 +105,10 @@ class Dialogue:
     def lose(self, incoming: Incoming) -> None:
         """The association ended before the data set of this request did."""
         incoming.discard()
-        self._responder.report(incoming, None, "the association ended within the data set")
+        answered = incoming.scene.final if incoming.scene is not None else None  # a rule may have answered early
+        self._responder.report(incoming, answered, "the association ended within the data set")
         if self._stage is not None:
-            self._stage.reported(incoming, None)
+            self._stage.reported(incoming, answered)
 
     def end(self) -> None:
         """The association is gone: nothing more is answered, what was received but not stored is forgotten.
@@ -142,6 +143,8 @@ class Dialogue:
             incoming.discard()
             self._finish(incoming, None)
             return
+        if self._stage is not None:
+            self._stage.look(incoming)
         if incoming.scene is not None:
             self._environment.spawn(incoming.scene.play(partial(self._end_scene, incoming)))
             return

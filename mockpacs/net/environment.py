@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.lanes import Lanes
 from mockpacs.services.negotiation import House
 from mockpacs.services.registry import Registry
-from mockpacs.traffic.exchange import Record
+from mockpacs.traffic.exchange import Notice, Record
 from mockpacs.traffic.recorder import Recorder
 
 if TYPE_CHECKING:  # a server without a scenario does not load the language: 140 ms of its start
@@ -57,5 +58,12 @@ class Environment:
         """Run something beside everything else."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """What nobody waits for must not fail unheard."""
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            text = f"a part of the server failed: {type(error).__name__}: {error}"
+            self.observe(Notice(time.time(), "trouble", text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -49,8 +50,17 @@ class Decided:
             self.fault = f"{self.fault}, {fault}" if self.fault else fault
 
 
-UNDECIDED: Final = Decided()
-"""Of all exchanges that no scenario is about; nothing is ever added to it."""
+class _Undecided(Decided):
+    """What is decided about nothing."""
+
+    __slots__ = ()
+
+    def add(self, rule: str, fault: str) -> None:
+        """Never: it is shared by all exchanges that no scenario is about."""
+        raise AssertionError(f"{rule} was to be told of an exchange without a scene")
+
+
+UNDECIDED: Final = _Undecided()
 
 
 class Incoming:
@@ -87,7 +97,7 @@ class Incoming:
         self.command = command
         self.number = number
         self.answers = Answers()
-        self.decided = UNDECIDED
+        self.decided: Decided = UNDECIDED
         self.facts: Facts | None = None  # of the whole data set, once a scenario looked at it
         self.place: Place | None = None
         self.scene: Scene | None = None  # what a scenario makes of it, None for nearly all
@@ -167,7 +177,8 @@ class Incoming:
     def far_head(self) -> bytes:
         """The same, far enough for any attribute before the pixels. No thread may be writing, see `when_written`."""
         if self.size > len(self._head) and self._spool is not None and self._spool.problem is None:
-            return self._spool.prefix(_FAR_HEAD)
+            with contextlib.suppress(OSError):
+                return self._spool.prefix(_FAR_HEAD)[:_FAR_HEAD]
         return self.head
 
     @property

@@ -23,6 +23,7 @@ _BACKLOG: Final = 1024
 _ACCEPT_AT_ONCE: Final = 64
 _A_CROWD: Final = 8
 _ACCEPT_AGAIN_SECONDS: Final = 0.1
+_REOPEN_AGAIN_SECONDS: Final = 1.0
 _CUT_SECONDS: Final = 0.5
 _SPARE_CONNECTIONS: Final = 256
 """Connections beyond max_associations that may be waiting to be told no."""
@@ -69,11 +70,16 @@ class Listener:
 
     def _reopen(self) -> None:
         self._reopening = None
+        open_already = {sock.getsockname()[:2] for sock in self._listening}
         for family, address in self._doors:
             try:
-                self._listen(_bind(family, address))
+                if address not in open_already:
+                    self._listen(_bind(family, address))
             except StartError as error:
-                self._environment.observe(Notice(time.time(), "trouble", f"the port stays closed: {error}"))
+                text = f"the port stays closed for another second: {error}"
+                self._environment.observe(Notice(time.time(), "trouble", text))
+                self._reopening = asyncio.get_running_loop().call_later(_REOPEN_AGAIN_SECONDS, self._reopen)
+                return
 
     def _listen(self, sock: socket.socket) -> None:
         sock.listen(_BACKLOG)

@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from mockpacs.net.incoming import Decided, Incoming
-from mockpacs.net.responder import nobody, response
+from mockpacs.net.responder import response
+from mockpacs.net.source import Source, is_final
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.ending import Wait
 from mockpacs.scenario.tampering import HONEST, Tampering, tampering_of
 from mockpacs.services import scripted
-from mockpacs.services.request import Lane, Outcome, Request, Service
+from mockpacs.services.request import Outcome
 from mockpacs.wire import encode_response
 from mockpacs.wire.fault import operations
 from mockpacs.wire.lie import tell
 from mockpacs.wire.operation import Write
-from mockpacs.wire.status import CANCEL, PENDING, PENDING_WITH_WARNING, PROCESSING_FAILURE
+from mockpacs.wire.status import PROCESSING_FAILURE
 
 if TYPE_CHECKING:
     from mockpacs.net.stage import Stage
 
-_PENDING: Final = (PENDING, PENDING_WITH_WARNING)
 Finish = Callable[[Outcome | None, str], None]
 """Called once, with the final response that was sent, None when there was none, and then why."""
 
@@ -39,7 +38,7 @@ class _Amended(NamedTuple):
     outcome: Outcome
     tampering: Tampering
     parting: list[tuple[Act, str]]
-    """How it ends after it, and the rule."""
+    """What is left of acts that are the response: the bytes after it, the end. With the rule."""
     is_touched: bool
     """Whether a rule had a say in it."""
 
@@ -50,15 +49,14 @@ class Scene:
     def __init__(self, stage: Stage, incoming: Incoming) -> None:
         self._stage = stage
         self._incoming = incoming
-        self._engine = stage.theatre.engine
-        self._marks = list(self._engine.marks(incoming.command.service))
+        self._source = Source(stage, incoming)
+        self._marks = list(stage.theatre.engine.marks(incoming.command.service))
         self._fragments = 1  # the command set was one
         self._marking: asyncio.Task[None] | None = None
         self._reached: list[Decision] = []
         self._later: list[Decision] = []
+        self._tint = HONEST  # what rules that continue change in all answers
         self._stirred = asyncio.Event()
-        self._request: Request | None = None
-        self._kept: Outcome | None = None  # what the archive said, which is asked once
         self._final: Outcome | None = None
         self._together = 0  # pending responses that are queued and leave in one write
         self._noted = ("", "")  # rules and faults that are in a comment of the recording
@@ -66,14 +64,18 @@ class Scene:
         self._is_silent = False
         self._is_over = False
         self._has_begun = False
-        self._is_handed_over = False  # the archive has the data set, or has refused it
         incoming.decided = Decided()
+
+    @property
+    def final(self) -> Outcome | None:
+        """The final response that was sent, None when there was none."""
+        return self._final
 
     def stir(self) -> None:
         """A cancel came, or the association ended: whoever waits for that need not wait any more."""
         self._stirred.set()
         if self._stage.over.is_set():
-            self._note_rules()  # now: when the task turns to it the recording of the connection has ended
+            self.note_rules()  # now: when the task turns to it the recording of the connection has ended
 
     # while the data set comes
 
@@ -96,7 +98,7 @@ class Scene:
     def _meet(self, decision: Decision) -> None:
         """At once where nothing has to be waited for: what follows in the same bytes must not be looked at."""
         self._reached.append(decision)
-        self._note_rules()
+        self.note_rules()
         if self._marking is None:
             self._marking = self._stage.environment.spawn(self._meet_all())
         for act in decision.acts:
@@ -132,18 +134,20 @@ class Scene:
         finally:
             if self._final is None and self._incoming.decided.rule:
                 why_not = f'no answer: rule "{self._incoming.decided.rule}"'
-            self._note_rules()
-            if not self._is_handed_over:
-                self._incoming.discard()
-            self._stage.reported(self._incoming, self._final)
+            self.note_rules()
+            self._source.discard()
             for decision in self._later:
                 self._stage.environment.spawn(self._stage.afterwards(decision.later, decision.rule))
-            finish(self._final, why_not)
+            try:
+                self._stage.reported(self._incoming, self._final)
+            finally:
+                self._incoming.scene = self._incoming.facts = None  # a circle would keep the data set for long
+                finish(self._final, why_not)
 
     async def _play(self) -> None:
         if self._marking is not None:
             await self._marking
-        if self._is_over or self._is_answered or self._is_silent:
+        if self._has_ended() or self._is_answered or self._is_silent:
             return
         decision = self._decide(Moment.REQUEST)
         if decision is None:
@@ -167,7 +171,9 @@ class Scene:
         step = act.step
         if not await self._wait(act):
             return False
-        if step.answers and not await self._answer(act, is_early=is_early):
+        if act.is_change:
+            self._tint = self._tint.and_(tampering_of(act))
+        if act.answers and not await self._answer(act, is_early=is_early):
             return False
         if step.send:
             self._stage.actor.perform([Write(step.send)])
@@ -187,18 +193,25 @@ class Scene:
         self._is_over = self._is_over or self._stage.over.is_set()
         return not self._is_over
 
+    def _has_ended(self) -> bool:
+        """Whether nobody hears an answer any more: no rule is asked then."""
+        self._is_over = self._is_over or self._stage.over.is_set() or not self._stage.actor.can_send
+        return self._is_over
+
     async def _await_peer(self, wait: Wait) -> None:
-        awaited = self._stirred if wait.until == "cancel" else self._stage.over
+        await self._rest(self._stirred if wait.until == "cancel" else self._stage.over, wait.max)
+
+    async def _rest(self, awaited: asyncio.Event, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait.max):
+            async with asyncio.timeout(seconds):
                 await awaited.wait()
 
     def _depart(self, act: Act, rule: str) -> None:
         self._is_over = True
-        self._note_rules()
+        self.note_rules()
         self._stage.actor.depart(act, rule)
 
-    def _note_rules(self) -> None:
+    def note_rules(self) -> None:
         """What was decided and is in no comment yet is told with what is sent next."""
         if self._decided != self._noted:
             self._noted = self._decided
@@ -212,107 +225,53 @@ class Scene:
 
     async def _answer(self, act: Act | None, *, is_early: bool = False) -> bool:
         """All responses of one answer. Whether the exchange goes on."""
-        tampering = tampering_of(act)
+        tampering = self._tint.and_(tampering_of(act))
         self._has_begun = False
         if is_early:
             self._is_answered = True
             status = PROCESSING_FAILURE if act is None or act.status is None else act.status
             return await self._say(scripted.relabelled(Outcome(status), act) if act else Outcome(status), tampering)
-        async for outcome in self._outcomes(act):
-            if not await self._say(outcome, tampering, every=_every(act)):
-                return False
-        self._is_answered = True
-        return True
-
-    async def _outcomes(self, act: Act | None) -> AsyncIterator[Outcome]:
-        """What the service says, as far as the act asks it, and what the act makes of it."""
-        service = self._service()
-        refusal = self._incoming.refusal() if act is None else None
-        if refusal is not None or (service is None and act is None):
-            yield refusal or nobody(self._incoming)
-            return
-        if self._incoming.command.service == "C-STORE":
-            yield await self._stored(act, service)
-            return
-        request = self._whole_request()
-        source = scripted.stream(act, request, service, self._stage.theatre.answers)
-        if service is not None and service.lane is Lane.LOOP:
-            for outcome in source:
-                yield outcome
-            return
-        withheld = False
-        async for outcome in self._batched(source):
-            if outcome.status in _PENDING and self._incoming.is_cancelled:
-                withheld = True  # made before the cancel came
-            elif withheld and self._is_final(outcome) and (act is None or act.status is None):
-                yield replace(outcome, status=CANCEL)
-            else:
-                yield outcome
-
-    async def _batched(self, source: Iterable[Outcome]) -> AsyncIterator[Outcome]:
-        """Outcomes made in a thread."""
-        batches = self._stage.environment.lanes.batches(source)
-        try:
-            while batch := await batches.take():
+        async with contextlib.aclosing(self._source.batches(act)) as batches:
+            async for batch in batches:
                 for outcome in batch:
-                    yield outcome
+                    before = self._final
+                    if not await self._say(outcome, tampering, every=_every(act)):
+                        return False
+                    if self._final is not before:  # perhaps sooner than the service meant
+                        self._is_answered = True
+                        return True
                 self._let_go()
                 await self._stage.actor.performed()
-        finally:
-            await batches.close()
-
-    async def _stored(self, act: Act | None, service: Service | None) -> Outcome:
-        if service is None or not scripted.stores(act):
-            return scripted.after_store(act, None)
-        if self._kept is None:
-            done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-            self._is_handed_over = True
-            request = self._whole_request()
-            self._stage.environment.lanes.write(request, done.set_result)
-            self._kept = await done
-        return scripted.after_store(act, self._kept)
-
-    def _service(self) -> Service | None:
-        command, context = self._incoming.command, self._incoming.context
-        return self._stage.environment.registry.find(context.abstract_syntax, command.service)
-
-    def _whole_request(self) -> Request:
-        if self._request is None:
-            self._request = self._incoming.request(self._stage.agreed)
-        return self._request
+        self._is_answered = True
+        return True
 
     # one response
 
     async def _say(self, outcome: Outcome, tampering: Tampering, *, every: float = 0.0) -> bool:
         """One response, unless a rule has other plans with it. Whether the exchange goes on."""
+        if self._has_ended():
+            return False
         amended = await self._amended(outcome, tampering)
-        if amended is None:
+        if amended is None or self._has_ended():
             return not self._is_over
         outcome, tampering, parting, is_touched = amended
-        is_final = self._is_final(outcome)
-        moment = Moment.AFTER_RESPONSE if is_final else Moment.BETWEEN_RESPONSES
+        is_last = is_final(self._incoming.command.service, outcome)
+        moment = Moment.AFTER_RESPONSE if is_last else Moment.BETWEEN_RESPONSES
         after = self._decide(moment, status=outcome.status)
-        if not self._stage.actor.can_send:
-            self._is_over = True
-            return False
-        if not (is_final or is_touched or every) and after is None and outcome.is_plain:
+        if not (is_last or is_touched or every) and after is None and outcome.is_plain:
             self._queue(outcome)
             return True
         await self._send(outcome, tampering)
-        if is_final:
+        if is_last and not (self._stage.over.is_set() and tampering.fault.is_slow):
             self._final = outcome
         following = [(act, after.rule) for act in after.acts] if after is not None else []
         for act, rule in [*parting, *following]:
             if not self._is_over:
                 await self._follow(act, rule)
-        if every and not is_final and not await self._stage.pause(every):
-            self._is_over = True
+        if every and not is_last:
+            await self._rest(self._stirred, every)
+            self._is_over = self._is_over or self._stage.over.is_set()
         return not self._is_over
-
-    def _is_final(self, outcome: Outcome) -> bool:
-        """Whether no response follows; the status alone does not tell when a rule gives matches another one."""
-        is_match = self._incoming.command.service == "C-FIND" and outcome.data is not None
-        return not (is_match or outcome.status in _PENDING)
 
     async def _amended(self, outcome: Outcome, tampering: Tampering) -> _Amended | None:
         """What rules make of a response that is about to leave; None: it does not leave."""
@@ -330,20 +289,30 @@ class Scene:
             for act in decision.acts:
                 if not await self._wait(act):
                     return None
-                outcome = scripted.relabelled(outcome, act)
+                outcome = self._relabelled(outcome, act, moment)
                 tampering = tampering.and_(tampering_of(act))
+                is_swallowed = is_swallowed or act.step.nothing
+                if act.step.answers:
+                    parting.append((act, decision.rule))
+                    continue
                 if act.step.send:
                     self._stage.actor.perform([Write(act.step.send)])
-                is_swallowed = is_swallowed or act.step.nothing
-                if act.ends and not act.step.answers:
+                if act.ends:
                     self._depart(act, decision.rule)
                     return None
-                if act.ends:
-                    parting.append((act, decision.rule))
         if is_swallowed:
             self._is_silent = True
             return None
         return _Amended(outcome, tampering, parting, is_touched)
+
+    def _relabelled(self, outcome: Outcome, act: Act, moment: Moment) -> Outcome:
+        """The outcome in the words of an act. Before the first response a final status is the whole answer."""
+        service = self._incoming.command.service
+        if moment is Moment.BEFORE_RESPONSE and act.status is not None and not is_final(service, outcome):
+            alone = scripted.relabelled(Outcome(act.status), act)
+            if is_final(service, alone):
+                return alone
+        return scripted.relabelled(outcome, act)
 
     def _queue(self, outcome: Outcome) -> None:
         """A pending response that no rule is about leaves with its neighbours, as without a scenario."""
@@ -375,11 +344,8 @@ class Scene:
         await actor.performed()
 
     async def _follow(self, act: Act, rule: str) -> None:
-        """An act after a response."""
-        if act.step.answers:  # it was the answer; what is left is how it ends
-            self._depart(act, rule)
-            return
-        if not await self._wait(act):
+        """An act after a response; of one that was the response, what is left."""
+        if not act.step.answers and not await self._wait(act):
             return
         if act.step.send:
             self._stage.actor.perform([Write(act.step.send)])

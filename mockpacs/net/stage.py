@@ -9,16 +9,18 @@ from typing import Protocol
 
 from mockpacs.net.cue import event_cue, exchange_cue
 from mockpacs.net.environment import Environment
-from mockpacs.net.incoming import Incoming
+from mockpacs.net.incoming import UNDECIDED, Decided, Incoming
 from mockpacs.net.responder import Responder, Sender
 from mockpacs.net.scene import Scene
 from mockpacs.net.theatre import Theatre
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
+from mockpacs.scenario.facts import DataFacts
 from mockpacs.scenario.moments import QUERIES
 from mockpacs.scenario.telling import told
 from mockpacs.services.request import Outcome
 from mockpacs.traffic.exchange import Association
+from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.operation import Operation, Write
 
 
@@ -68,6 +70,13 @@ class Stage:
         engine = self.theatre.engine
         return engine.concerns(service) or (service in QUERIES and engine.concerns("cancel"))
 
+    def look(self, incoming: Incoming) -> None:
+        """Its turn has come: what rules and expectations look at is read now; afterwards the archive has it."""
+        engine, command = self.theatre.engine, incoming.command
+        if command.has_dataset and engine.wants_data(command.service):
+            encoding = Encoding.of(incoming.context.transfer_syntax)
+            incoming.facts = DataFacts(incoming.far_head(), encoding, engine.tags)
+
     def prepare(self, incoming: Incoming) -> None:
         """A rule may be about this request: from here on its exchange is a scene."""
         incoming.scene = Scene(self, incoming)
@@ -78,6 +87,8 @@ class Stage:
         """Ask the scenario; what fired is told with the exchange."""
         if moment not in self.theatre.engine.moments(incoming.command.service):
             return None
+        if self.over.is_set() or not self.actor.can_send:
+            return None  # there is nobody to whom anything could be done
         decision = self.theatre.engine.decide(
             exchange_cue(incoming, self.association, moment, self.theatre.engine.tags, mark=mark, status=status)
         )
@@ -107,7 +118,11 @@ class Stage:
         if decision is None:
             incoming.cancel()
             return
+        if incoming.decided is UNDECIDED:
+            incoming.decided = Decided()
         incoming.decided.add(decision.rule, told(decision))
+        if incoming.scene is not None:
+            incoming.scene.note_rules()  # now: perhaps its turn never comes
         self.environment.spawn(self._cancel(incoming, decision))
 
     async def _cancel(self, incoming: Incoming, decision: Decision) -> None:

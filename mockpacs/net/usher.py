@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mockpacs.net.cue import event_cue
-from mockpacs.net.environment import Environment
 from mockpacs.net.theatre import Theatre
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.step import Accept
@@ -19,6 +18,9 @@ from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AssociateRJ, AssociateRQ
 from mockpacs.wire.fault import Fault
 from mockpacs.wire.operation import Operation, Write
+
+Timers: TypeAlias = dict[Iterator[float], asyncio.TimerHandle]
+"""What waits for its time."""
 
 
 class Usual(Protocol):
@@ -50,11 +52,12 @@ class Guest(Protocol):
 class Usher:
     """Asks the scenario about events and plays its decisions, one event after the other."""
 
-    def __init__(self, environment: Environment, theatre: Theatre, guest: Guest) -> None:
-        self._environment = environment
+    def __init__(self, theatre: Theatre, guest: Guest) -> None:
         self._theatre = theatre
         self._guest = guest
-        self._over = asyncio.Event()
+        self._is_over = False
+        self._waiting: Timers = {}
+        self._later: Timers = {}
         self._asked: tuple[Stimulus, str] | None = None
 
     def asks(self, kind: str, association: Association, request: AssociateRQ | None = None) -> Decision | None:
@@ -76,20 +79,40 @@ class Usher:
             (cue, rule), self._asked = self._asked, None
             self._theatre.engine.reported(replace(cue, refused=refused), rule)
 
+    @property
+    def is_playing(self) -> bool:
+        """Whether a rule makes the peer wait."""
+        return bool(self._waiting)
+
     def play(self, decision: Decision, usual: Usual) -> None:
-        """Do what the decision says; ``usual`` follows unless that ends the matter."""
-        self._environment.spawn(self._play(decision, usual))
+        """Do what the decision says; ``usual`` follows unless that ends the matter.
+
+        All that need not be waited for is done when this returns: what came in the same bytes is looked at after it.
+        """
+        self._proceed(self._steps(decision, usual), self._waiting)
 
     def end(self) -> None:
         """The connection is gone: nothing more is waited for."""
-        self._over.set()
+        self._is_over = True
+        for timer in (*self._waiting.values(), *self._later.values()):
+            timer.cancel()
+        self._waiting.clear()
+        self._later.clear()
 
-    async def _play(self, decision: Decision, usual: Usual) -> None:
+    def _proceed(self, steps: Iterator[float], waiting: Timers) -> None:
+        """Go on to the next delay."""
+        waiting.pop(steps, None)
+        seconds = next(steps, None)
+        if seconds is not None and not self._is_over:
+            waiting[steps] = asyncio.get_running_loop().call_later(seconds, self._proceed, steps, waiting)
+
+    def _steps(self, decision: Decision, usual: Usual) -> Iterator[float]:
+        """Play a decision; yields how long to wait before going on."""
         accept, tampering, is_settled = None, HONEST, False
         for act in decision.acts:
             step = act.step
-            if not await self._pause(act.delay_seconds):
-                return
+            if act.delay_seconds:
+                yield act.delay_seconds
             accept = step.accept or accept
             changes = tampering_of(act)
             if step.drip or step.bandwidth:
@@ -106,24 +129,17 @@ class Usher:
                 return
         if not is_settled:
             usual(accept, tampering)
-        await self._play_later(decision)
+        self._proceed(self._later_steps(decision), self._later)
 
-    async def _play_later(self, decision: Decision) -> None:
+    def _later_steps(self, decision: Decision) -> Iterator[float]:
         for act in decision.later:
-            if not await self._pause(act.delay_seconds):
-                return
+            if act.delay_seconds:
+                yield act.delay_seconds
             if act.step.send:
                 self._guest.perform([Write(act.step.send)])
             if act.ends:
                 self._guest.depart(act, decision.rule)
                 return
-
-    async def _pause(self, seconds: float) -> bool:
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._over.wait()
-        return not self._over.is_set()
 
 
 def _what(decision: Decision) -> str:

@@ -17,6 +17,13 @@ class Act:
     """The code of the status, None when the step names none."""
     seed: int = 0
     """For what can only be drawn when the bytes are there: `Step.corrupt`."""
+    is_change: bool = False
+    """Of a rule that continues: it changes how the answers look, and is none itself."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether an answer is sent."""
+        return self.step.answers and not self.is_change
 
     @property
     def ends(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from mockpacs.scenario.case import Case, is_lasting, key_reader
@@ -17,7 +18,7 @@ from mockpacs.scenario.nearest import Nearest
 from mockpacs.scenario.plan import Plan
 from mockpacs.scenario.script import Placed
 from mockpacs.scenario.state import States
-from mockpacs.scenario.step import Step
+from mockpacs.scenario.step import ANSWERS, Step
 from mockpacs.scenario.stimulus import Stimulus
 from mockpacs.scenario.verdict import Subject, Verdict
 
@@ -182,7 +183,10 @@ class Running:
         if fixed is not None:
             return fixed
         plan = self._plans[place] if place < len(self._plans) else _plan_at_end(kind)
-        decision = Decision(self.name, plan.acts(kind, draw), self._later.acts(kind, draw))
+        acts = plan.acts(kind, draw)
+        if self.continues:
+            acts = tuple(replace(act, is_change=not act.step.given & (ANSWERS | {"store"})) for act in acts)
+        decision = Decision(self.name, acts, self._later.acts(kind, draw))
         if not (plan.is_random or self._later.is_random):
             self._fixed[kind, place] = decision
         return decision

@@ -40,6 +40,11 @@ class Fault:
     bandwidth: int = 0
     """Bytes in a second at most; 0: as fast as it goes."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes its time: when the connection ends meanwhile, some of the answer has not left."""
+        return bool(self.drip_bytes or self.bandwidth)
+
 
 def operations(pdus: Sequence[bytes], fault: Fault) -> Iterator[Operation]:
     """Yield what to do to send an answer with this fault: `Write` and, with drip or bandwidth, `Wait`.

@@ -34,12 +34,15 @@ class Framer:
 
     def __init__(self, max_length: int) -> None:
         """``max_length``: the maximum length we advertised, in bytes; 0 is no limit."""
-        associate, short = MAX_ASSOCIATE_LENGTH, FIXED_BODY_LENGTH
-        data = max(max_length + _TOLERANCE, _TOLERATED) if max_length else MAX_UNLIMITED_LENGTH
-        self._limits = (-1, associate, associate, short, data, short, short, short)
+        self._limits = _limits(max_length)
         self._held = bytearray()
         self._needed = HEADER_LENGTH
         self._poisoned = False
+
+    def allow(self, max_length: int) -> None:
+        """What we advertised in the end: P-DATA-TF may be longer from here on, never shorter."""
+        if (limits := _limits(max_length)) > self._limits:
+            self._limits = limits
 
     def feed(self, data: memoryview | bytes) -> list[tuple[int, memoryview] | Malformed]:
         """Take received bytes, return (PDU type, body) of each PDU that is complete now.
@@ -105,3 +108,10 @@ class Framer:
             return Malformed(pdu_type, why, AbortReason.UNRECOGNIZED_PDU)
         why = f"PDU of type {pdu_type:02X}H claims {length} bytes, {self._limits[pdu_type]} is the limit"
         return Malformed(pdu_type, why, AbortReason.INVALID_PARAMETER)
+
+
+def _limits(max_length: int) -> tuple[int, ...]:
+    """The longest body by PDU type."""
+    associate, short = MAX_ASSOCIATE_LENGTH, FIXED_BODY_LENGTH
+    data = max(max_length + _TOLERANCE, _TOLERATED) if max_length else MAX_UNLIMITED_LENGTH
+    return (-1, associate, associate, short, data, short, short, short)

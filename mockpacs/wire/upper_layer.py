@@ -103,8 +103,9 @@ class UpperLayer:
         self._machine.step(Event.ASSOCIATE_REQUEST, rq)
 
     def accept(self, ac: AssociateAC) -> None:
-        """Accept the association that was asked for."""
+        """Accept the association that was asked for; what it advertises counts where it is more than we said before."""
         self._machine.step(Event.ASSOCIATE_ACCEPT, ac)
+        self._framer.allow(ac.user.max_pdu_length)
 
     def reject(self, rj: AssociateRJ) -> None:
         """Reject the association that was asked for."""

@@ -337,3 +337,47 @@ def test_every_association_meets_a_rule_that_counts_per_association(play: Play, 
 
     for client in (visit(server), visit(server)):
         assert [client.echo() for _ in range(3)] == [0, 0xA700, 0]
+
+
+@pytest.mark.parametrize("at", ["request", "before-response", "response"])
+def test_bytes_of_the_step_that_answers_come_after_its_answer(play: Play, visit: Visit, at: str) -> None:
+    then = '{ status: success, send: !bytes "ca fe", close: true }'
+    server = play(f"rules: [{{ when: {{ service: C-ECHO, calling: RAW, at: {at} }}, then: {then} }}]")
+    client = visit(server)
+    client.send(client.echo_request())
+
+    assert client.rest() == (ANSWER + bytes.fromhex("cafe"), "FIN")
+
+
+def test_a_rule_that_continues_changes_how_the_answer_of_another_one_looks(play: Play, visit: Visit) -> None:
+    server = play(
+        """
+        rules:
+          - { when: { service: C-ECHO, calling: RAW }, then: { lie: { message_id: 7 } }, continue: true }
+          - { when: { service: C-ECHO, calling: RAW }, then: { status: "0110" } }
+        """
+    )
+    client = visit(server)
+    client.send(client.echo_request())
+
+    elements = client.command_set()
+
+    assert elements[Tag.MESSAGE_ID_RESPONDED_TO] == number(7)
+    assert elements[Tag.STATUS] == number(0x0110)
+    client.release()
+
+
+def test_no_rule_is_asked_about_an_answer_that_nobody_hears(play: Play, visit: Visit) -> None:
+    """The association was aborted while the request was being answered: what would have been said is no occurrence."""
+    server = play(
+        """
+        rules:
+          - { name: slow, when: { service: C-ECHO, calling: RAW }, then: { delay: 30s } }
+          - { name: never, when: { service: C-ECHO, calling: RAW, at: response }, then: { status: A700 } }
+        """
+    )
+    client = visit(server)
+    client.send(client.echo_request(), encode_pdu(Abort(0, 0)))
+
+    assert client.rest() == (b"", "FIN")
+    assert [one.rule for one in ended(server, 1)] in (["slow"], [""])

@@ -55,14 +55,7 @@ def test_connecting_is_refused_for_a_while(play: Play, visit: Visit) -> None:
         socket.create_connection((server.host, server.port), PATIENCE_SECONDS)
     assert before.echo() == 0  # who is in stays
 
-    def can_connect() -> bool:
-        try:
-            socket.create_connection((server.host, server.port), PATIENCE_SECONDS).close()
-        except ConnectionRefusedError:
-            return False
-        return True
-
-    server.wait_until(can_connect)
+    server.wait_until(lambda: knock_is_heard(server))
     assert server.notices("scenario")[0].text == 'rule "door" at connect: refuse for 400 ms'
 
 
@@ -368,3 +361,36 @@ def test_a_drip_ends_with_the_association(play: Play, visit: Visit) -> None:
 
     (exchange,) = ended(server, 1)
     assert exchange.rule
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "service: C-ECHO, calling: RAW",
+        "service: C-ECHO, calling: RAW, at: response",
+        "service: C-ECHO, calling: RAW, at: after-response",
+        "event: associate, calling: RAW",
+        "event: release, calling: RAW",
+    ],
+)
+def test_a_server_that_seems_to_restart_at_any_moment(play: Play, visit: Visit, when: str) -> None:
+    server = play(f"rules: [{{ name: restart, when: {{ {when} }}, then: {{ refuse: 400ms }} }}]")
+    client = visit(server, associated=False)
+    client.send(associate_request())
+    if "associate" not in when:
+        assert client.pdu().kind == 2
+        client.send(client.echo_request(), RELEASE_RQ)
+
+    assert client.rest()[1] == "RST"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((server.host, server.port), PATIENCE_SECONDS)
+
+    server.wait_until(lambda: knock_is_heard(server))
+
+
+def knock_is_heard(server: Served) -> bool:
+    try:
+        socket.create_connection((server.host, server.port), PATIENCE_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    return True
