@@ -114,7 +114,15 @@ class MockPACS:
 
         Raises `ConfigurationError` when they cannot be read; then the old ones go on.
         """
-        self._running.play(self.options)
+        serving = self._running
+        if self._thread is not None:
+            self._thread.run(self._play(serving))
+        else:
+            serving.play(self.options)
+
+    async def _play(self, serving: Serving) -> None:
+        """In the event loop, between two things that happen."""
+        serving.play(self.options)
 
     def start(self) -> Self:
         """Serve in a thread; returns when the port answers. Raises `StartError`, `ArchiveError`."""
@@ -213,7 +221,11 @@ class MockPACS:
         except MockpacsError as error:
             text = f"the scenarios were not read again, the old ones go on: {error}"
         else:
-            text = "the scenarios were read again and begin anew"
+            engine = self.engine
+            if engine is None:
+                return  # there is none to read
+            names = ", ".join(name for name in engine.script.names if name) or "without a name"
+            text = f"the scenarios were read again and begin anew: {names}, {len(engine.script.rules)} rules"
         self._observe(Notice(time.time(), "scenario", text))
 
     def _observe(self, record: Record) -> None:

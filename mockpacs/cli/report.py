@@ -124,9 +124,10 @@ class JsonReport:
 
 
 def _scenarios(script: Script) -> list[str]:
-    """What is played: its names, how many rules, the seed."""
+    """What is played: its names, how many rules, the seed, and what may not be meant."""
     names = ", ".join(printable(name, 60) for name in script.names if name) or "without a name"
-    return [f"scenario {names}   {number_of(len(script.rules), 'rule')}, seed {script.seed}"]
+    first = f"scenario {names}   {number_of(len(script.rules), 'rule')}, seed {script.seed}"
+    return [first, *(f"         {printable(remark)}" for remark in script.remarks)]
 
 
 def _rules(summary: Summary) -> list[str]:

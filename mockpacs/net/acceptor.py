@@ -78,16 +78,16 @@ class Acceptor:
         self._arriving: Incoming | None = None
         self._association = Association(number, _host_and_port(address))
         self._is_gone = False
-        self._track = None
-        if environment.recorder is not None:
-            security = "TLS" if tls else ""
-            self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
         self._conduct: Conduct | None = None
         if environment.theatre is not None:
             from mockpacs.net.conduct import Conduct
 
             self._conduct = Conduct(environment.theatre, self, self._upper)
             tls = self._conduct.greet(tls)
+        self._track = None
+        if environment.recorder is not None:
+            security = "TLS" if tls else ""
+            self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
         self._association = replace(self._association, secure=tls is not None)
         self.link = Link(sock, self, buffer, tls, self._track)
         self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)

@@ -100,6 +100,8 @@ class Conduct:
 
     def opened(self) -> None:
         """Play what connect asks for; until that is done nothing is listened to."""
+        if self._welcome is not None:
+            self.usher.tell("connect", self._welcome)
         if self.is_dismissed:
             self._watch.suspend()
         elif self._welcome is not None:

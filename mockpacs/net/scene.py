@@ -133,7 +133,7 @@ class Scene:
                 self._stage.actor.flush()
         finally:
             if self._final is None and self._incoming.decided.rule:
-                why_not = f'no answer: rule "{self._incoming.decided.rule}"'
+                why_not = "no answer, by the scenario"
             self.note_rules()
             self._source.discard()
             for decision in self._later:

@@ -69,9 +69,13 @@ class Usher:
             self._asked = cue, rule
         else:
             engine.reported(cue, rule)
-        if decision is not None:
-            self._guest.announce(f'rule "{rule}" at {kind}{_what(decision)}')
+        if decision is not None and kind != "connect":
+            self.tell(kind, decision)
         return decision
+
+    def tell(self, kind: str, decision: Decision) -> None:
+        """Tell what fired; of connect when there is a connection to tell it of."""
+        self._guest.announce(f'rule "{decision.rule}" at {kind}{_what(decision)}')
 
     def settle(self, refused: tuple[str, ...] = ()) -> None:
         """The association request is answered, or never will be; ``refused``: SOP classes without a context."""

@@ -61,7 +61,9 @@ class At(Part):
         ),
     )
     received: ByteCount | None = Field(None, description="that many bytes of the data set have come")
-    pdu: Positive | None = Field(None, description="that many P-DATA-TF PDUs of the message have come")
+    pdu: Positive | None = Field(
+        None, description="that many fragments (PDVs) of the message have come; most senders put one into a P-DATA-TF"
+    )
 
     @model_validator(mode="before")
     @classmethod

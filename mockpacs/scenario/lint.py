@@ -40,7 +40,7 @@ def lint(drafts: Sequence[Draft]) -> Iterator[Complaint]:
         for node in _strange_tags(draft):
             yield complaint(draft.number, node.place, "!bytes is not wanted here; it goes before the bytes of send")
     yield from _twice(drafts)
-    yield from _unreachable(drafts)
+    yield from _unreachable(drafts, across=False)
 
 
 def remarks(drafts: Sequence[Draft]) -> Iterator[Complaint]:
@@ -51,6 +51,8 @@ def remarks(drafts: Sequence[Draft]) -> Iterator[Complaint]:
                 place = place_of(draft, (*way, "when", "dataset"))
                 text = f"at {rule.when.at.when} a condition on the data set can only see what has arrived"
                 yield complaint(draft.number, place, f"note: {text}")
+    if len(drafts) > 1:
+        yield from _unreachable(drafts, across=True)
 
 
 def checked(drafts: Sequence[Draft], check: Check) -> Iterator[Complaint]:
@@ -141,13 +143,16 @@ def _told_place(place: str, draft: Draft) -> str:
     return f"line {line}" if path == str(draft.path) else f"{path}:{line}"
 
 
-def _unreachable(drafts: Sequence[Draft]) -> Iterator[Complaint]:
+def _unreachable(drafts: Sequence[Draft], *, across: bool) -> Iterator[Complaint]:
+    """Rules that can never fire. ``across``: because of another file, which is no mistake where files play together."""
     placed = [(draft, way, rule) for draft in drafts for way, rule in draft.rules]
     for index, in_the_way, what in unreachable([rule for _, _, rule in placed]):
         draft, way, _ = placed[index]
+        if across is all(placed[one][0] is draft for one in in_the_way):
+            continue
         told = [_told_rule(placed[one][2], place_of(placed[one][0], placed[one][1]), draft) for one in in_the_way]
         subject = f"rule {told[0]} takes" if len(told) == 1 else f"rules {' and '.join(told)} take"
-        text = f"this rule can never fire: {subject} {what} first"
+        text = f"{'note: ' if across else ''}this rule can never fire: {subject} {what} first"
         yield complaint(draft.number, place_of(draft, way), text)
 
 

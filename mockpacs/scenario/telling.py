@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from mockpacs.scenario.decision import Act, Decision
-from mockpacs.scenario.ending import ABORT_REASONS, ABORT_SOURCES, RESULTS, SOURCES
+from mockpacs.scenario.ending import ABORT_REASONS, ABORT_SOURCES, REASONS, RESULTS, SOURCES
 from mockpacs.scenario.lie import Lie
 from mockpacs.scenario.step import Step
 from mockpacs.wire import Tag
@@ -47,7 +47,8 @@ def _reject(_name: str, value: Any) -> str:
         _word(number, {w: n for n, w in enumerate(words, 1)})
         for number, words in ((value.result, RESULTS), (value.source, SOURCES))
     )
-    return f"reject {result} {source} {value.reason}"
+    reason = _word(value.reason, REASONS.get(value.source, {}))
+    return f"reject {result} {source} {reason}"
 
 
 def _word(number: int, words: dict[str, int]) -> str:
@@ -63,7 +64,8 @@ def _written(value: Any) -> Iterable[str]:
         said = getattr(value, name)
         if name == "remove" and isinstance(value, Lie):
             said = tuple(map(Tag, said))
-        yield name if said is True else f"{name} {_short(said)}"
+        written = type(value).model_fields[name].alias or name
+        yield written if said is True else f"{written} {_short(said)}"
 
 
 def _short(value: Any) -> str:

@@ -138,7 +138,7 @@ def test_a_response_that_is_missing(play: Play, visit: Visit) -> None:
     server, client = answered(play, visit, "nothing")
 
     (exchange,) = ended(server, 1)
-    assert (exchange.status, exchange.comment, exchange.fault) == (None, 'no answer: rule "fault"', "nothing")
+    assert (exchange.status, exchange.comment, exchange.fault) == (None, "no answer, by the scenario", "nothing")
     client.nothing_came()
     goes_on(client)
 
