@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
@@ -18,7 +18,6 @@ from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
 if TYPE_CHECKING:
-    from mockpacs.net.scene import Scene
     from mockpacs.scenario.stimulus import Facts
 
 _SPILL_FROM: Final = 1 << 20
@@ -63,6 +62,26 @@ class _Undecided(Decided):
 UNDECIDED: Final = _Undecided()
 
 
+class Played(Protocol):
+    """The exchange of a request as a scenario plays it."""
+
+    @property
+    def final(self) -> Outcome | None:
+        """The final response that was sent, None when there was none."""
+
+    def see_fragment(self) -> None:
+        """A fragment of the data set came."""
+
+    def stir(self) -> None:
+        """A cancel came, or the association ended."""
+
+    async def play(self, finish: Callable[[Outcome | None, str], None]) -> None:
+        """All of it; ``finish`` is told the final response, and why when there is none."""
+
+    def note_rules(self) -> None:
+        """Tell the recording what was decided and is not in it yet."""
+
+
 class Incoming:
     """A request and what has arrived of its data set. Lives in the event loop; spilling runs in a reader's thread."""
 
@@ -100,7 +119,7 @@ class Incoming:
         self.decided: Decided = UNDECIDED
         self.facts: Facts | None = None  # of the whole data set, once a scenario looked at it
         self.place: Place | None = None
-        self.scene: Scene | None = None  # what a scenario makes of it, None for nearly all
+        self.scene: Played | None = None  # what a scenario makes of it, None for nearly all
         self.size = 0
         self.is_cancelled = False
         self.started = time.time()

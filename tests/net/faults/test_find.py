@@ -336,6 +336,25 @@ def test_what_is_pending_after_a_cancel_is_not_sent_by_the_honest_query(play: Pl
     assert [response.status for response, _ in client.responses()] == [0xFE00]
 
 
+def test_a_cancel_between_two_matches_ends_the_query(play: Play, visit: Visit) -> None:
+    """The other matches had been found before it came."""
+    server, client = filled(
+        play,
+        visit,
+        "{ when: { service: C-FIND, calling: RAW, at: between-responses }, times: 1, then: { wait: cancel } }",
+    )
+    client.send(client.find_request(STUDIES))
+    assert client.response()[0].status == 0xFF00
+    server.still_serves()
+    client.nothing_came()
+
+    client.send(client.cancel_request())
+
+    assert [response.status for response, _ in client.responses()] == [0xFE00]
+    assert ended(server, 1)[0].status == 0xFE00
+    client.release()
+
+
 # time
 
 
