@@ -23,7 +23,7 @@ from mockpacs.scenario.moments import (
     steps_of,
 )
 from mockpacs.scenario.rule import Rule
-from mockpacs.scenario.step import ANSWERS, Step
+from mockpacs.scenario.step import ANSWERS, CHANGES, Step
 from mockpacs.scenario.tree import ITS_VALUE
 from mockpacs.scenario.values import SERVICES
 from mockpacs.written.yaml_file import Items, Mapping, Text
@@ -34,7 +34,7 @@ Problem = tuple[Way | Text | Items | Mapping, str]
 _EXCLUSIVE: Final = (
     ("abort", "close", "reset", "refuse", "silence"),
     ("accept", "reject"),
-    *(("nothing", key) for key in sorted(ANSWERS | {"store"})),
+    *(("nothing", key) for key in sorted(ANSWERS | CHANGES | {"store"})),
     ("pending", "answer"),
 )
 """Keys of which one step can have one."""
