@@ -60,7 +60,9 @@ class At(Part):
             "after-response: the final response has left"
         ),
     )
-    received: ByteCount | None = Field(None, description="that many bytes of the data set have come; noticed at the end of a fragment")
+    received: ByteCount | None = Field(
+        None, description="that many bytes of the data set have come; noticed at the end of a fragment"
+    )
     pdu: Positive | None = Field(
         None, description="that many fragments (PDVs) of the message have come; most senders put one into a P-DATA-TF"
     )
