@@ -16,6 +16,10 @@ from mockpacs.archive.ingest import Stored, Writer
 from mockpacs.archive.spool import Spool
 from mockpacs.wire.part10 import PREFIX, FileMeta, Head, decode_head, guess_transfer_syntax
 
+NewSpool = Callable[[FileMeta], Spool]
+
+NOT_DICOM: Final = "not a DICOM file"
+DIRECTORY: Final = "a DICOMDIR, not an instance"
 _MEDIA_STORAGE_DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _START: Final = 1 << 16
 _BLOCK: Final = 1 << 20
@@ -25,15 +29,19 @@ _PER_BATCH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one file: the answer a C-STORE would have got, and ``problem``, "" when the archive has it."""
+    """What became of one file: the answer a C-STORE would have got, and ``problem``, "" when the archive has it.
+
+    ``sop_instance`` is "" when the file is none of an instance.
+    """
 
     path: Path
     stored: Stored | None = None
     problem: str = ""
+    sop_instance: str = ""
 
 
-def add(writer: Writer, new_spool: Callable[[FileMeta], Spool], path: Path) -> Iterator[Added]:
-    """Add a file, or every file below a folder, in the order of their names."""
+def take(writer: Writer, new_spool: NewSpool, path: Path) -> Iterator[Added]:
+    """Take a file, or every file below a folder, in the order of their names."""
     batch: list[tuple[Path, Spool]] = []
     for file in _files(path):
         taken = _read(file, new_spool)
@@ -58,30 +66,48 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _store(writer: Writer, batch: list[tuple[Path, Spool]]) -> Iterator[Added]:
     answers = writer.store([spool for _, spool in batch]) if batch else []
-    for (path, _), stored in zip(batch, answers, strict=True):
-        yield Added(path, stored, "" if stored.path else stored.comment or f"refused with status {stored.status:04X}")
+    for (path, spool), stored in zip(batch, answers, strict=True):
+        yield Added(path, stored, problem(stored), spool.meta.sop_instance)
 
 
-def _read(path: Path, new_spool: Callable[[FileMeta], Spool]) -> Spool | str:
+def problem(stored: Stored) -> str:
+    """Why the archive does not have an instance, "" when it has."""
+    return "" if stored.path else stored.comment or f"refused with status {stored.status:04X}"
+
+
+def _read(path: Path, new_spool: NewSpool) -> Spool | str:
     try:
         with path.open("rb") as file:
-            start = file.read(_START)
-            head = _head(start)
-            if isinstance(head, str):
-                return head
-            spool = new_spool(head.meta)
-            spool.append(start[head.data_offset :])
-            _copy(file, spool)
-            return spool
+            return spooled(file, new_spool)
     except OSError as refused:
         return f"cannot be read: {refused.strerror}"
 
 
-def _copy(file: BinaryIO, spool: Spool) -> None:
-    while block := file.read(_BLOCK):
-        spool.append(block)
-        if spool.buffered > _IN_MEMORY:
-            spool.spill()
+def spooled(file: BinaryIO, new_spool: NewSpool) -> Spool | str:
+    """What a file holds, read to its end in bounded memory, or why it cannot be taken. Raises what ``file`` raises."""
+    start = _start(file)
+    head = _head(start)
+    if isinstance(head, str):
+        return head
+    spool = new_spool(head.meta)
+    try:
+        spool.append(start[head.data_offset :])
+        while block := file.read(_BLOCK):
+            spool.append(block)
+            if spool.buffered > _IN_MEMORY:
+                spool.spill()
+    except BaseException:
+        spool.discard()
+        raise
+    return spool
+
+
+def _start(file: BinaryIO) -> bytes:
+    """The beginning, whole: what is not a file on a disk may give less than it is asked for."""
+    start = b""
+    while len(start) < _START and (more := file.read(_START - len(start))):
+        start += more
+    return start
 
 
 def _head(start: bytes) -> Head | str:
@@ -93,10 +119,10 @@ def _head(start: bytes) -> Head | str:
     data = start[head.data_offset :]
     transfer_syntax = head.meta.transfer_syntax or guess_transfer_syntax(data)
     if not transfer_syntax:
-        return "not a DICOM file"
+        return NOT_DICOM
     meta = head.meta._replace(transfer_syntax=transfer_syntax)
     if meta.sop_class == _MEDIA_STORAGE_DIRECTORY:
-        return "a DICOMDIR, not an instance"
+        return DIRECTORY
     if not (meta.sop_class and meta.sop_instance):
         reading = read_data(data, meta)
         meta = meta._replace(

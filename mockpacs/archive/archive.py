@@ -5,26 +5,35 @@ Nothing here knows a network or a scenario; every method may be called from any 
 
 from __future__ import annotations
 
+import builtins
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mockpacs.archive import add as adding
 from mockpacs.archive import query, summary, verify
 from mockpacs.archive.catalogue import Progress, fill
 from mockpacs.archive.database import Index
+from mockpacs.archive.deletion import EVERYTHING, Deletion, Selection, one_instance, one_series, one_study
 from mockpacs.archive.ingest import Stored, Writer
-from mockpacs.archive.instance import StoredInstance, stored_instance
+from mockpacs.archive.instance import StoredInstance, stored_instance, stored_instances
 from mockpacs.archive.model import Model
 from mockpacs.archive.opening import INDEX_NAME, Opened, open_in_memory, open_on_disk
 from mockpacs.archive.options import ArchiveOptions
 from mockpacs.archive.query import Match, QueryOptions
+from mockpacs.archive.sources import Sources
 from mockpacs.archive.spool import Spool
 from mockpacs.errors import ArchiveError, StorageError
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.part10 import FileMeta
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _DEFAULT: Final = ArchiveOptions()
 
@@ -48,6 +57,9 @@ class Archive:
         self._lock = opened.lock
         self._incoming = opened.incoming
         self._writer = Writer(opened.index, opened.files, options)
+        self._sources = Sources(self._writer, self.spool, self.instance)
+        self._deletion = Deletion(opened.index, opened.files, self._writer.rows, opened.intent)
+        self._rearranging = threading.Lock()
 
     @classmethod
     def open(
@@ -95,7 +107,8 @@ class Archive:
 
     def instance(self, sop_instance: str) -> StoredInstance | None:
         """A stored instance, None when there is none of this SOP Instance UID."""
-        return stored_instance(self.index, self.files, sop_instance)
+        with _told("The index cannot be read"):
+            return stored_instance(self.index, self.files, sop_instance)
 
     def find(
         self,
@@ -119,10 +132,61 @@ class Archive:
         """Every study."""
         return summary.studies(self.index)
 
-    def add(self, path: Path) -> Iterator[adding.Added]:
-        """Take a file, or every file below a folder, into the archive. A bad file is reported, never raised."""
+    def instances(
+        self, *, study: str = "", series: str = "", patient: str = "", limit: int | None = None, offset: int = 0
+    ) -> builtins.list[StoredInstance]:
+        """The instances of a study (its UID), a series, a patient (the Patient ID), or all, in the order of storing."""
+        with _told("The index cannot be read"):
+            return stored_instances(
+                self.index, self.files, patient=patient, study=study, series=series, limit=limit, offset=offset
+            )
+
+    def add(self, *sources: str | os.PathLike[str] | Dataset) -> builtins.list[StoredInstance]:
+        """Store files, every instance below folders, and pydicom Datasets; what the archive has of them now.
+
+        A file is kept byte for byte. A Dataset is encoded in its own transfer syntax, or in explicit VR little endian
+        when it has none. In a folder, files that are not DICOM are passed over.
+
+        Raises ArchiveError with a line for each that was refused, also because the archive keeps another instance of
+        that UID; all others are stored. StorageError when only the disk refused.
+        """
         self._refuse_read_only()
-        return adding.add(self._writer, self.spool, path)
+        return self._sources.add(sources)
+
+    def add_stream(self, file: BinaryIO, name: str) -> StoredInstance:
+        """Store one file that is read from a stream, in bounded memory when the archive is on disk.
+
+        Raises ArchiveError, whose text begins with ``name``.
+        """
+        self._refuse_read_only()
+        return self._sources.add_stream(file, name)
+
+    def take(self, path: Path) -> Iterator[adding.Added]:
+        """Take a file, or every file below a folder, one after the other. A bad file is reported, never raised."""
+        self._refuse_read_only()
+        return adding.take(self._writer, self.spool, path)
+
+    def delete(self, *, sop_instance: str = "", series: str = "", study: str = "") -> int:
+        """Delete an instance, a series or a study by its UID; how many instances that were, 0 when there is none.
+
+        Series, studies and patients that are empty then go too. What is being read is read to its end. Raises
+        StorageError when the disk refuses; each instance is then there or deleted.
+        """
+        match [
+            make(uid) for make, uid in ((one_instance, sop_instance), (one_series, series), (one_study, study)) if uid
+        ]:
+            case [selection]:
+                return self._delete(selection)
+        raise ArchiveError("say what to delete by one UID: sop_instance, series or study; clear() deletes everything")
+
+    def clear(self) -> int:
+        """Delete everything; how many instances that were."""
+        return self._delete(EVERYTHING)
+
+    def _delete(self, selection: Selection) -> int:
+        self._refuse_read_only()
+        with self._rearranging, _told("The archive cannot delete"):
+            return self._deletion.run(selection)
 
     def verify(self, progress: Progress | None = None) -> Iterator[verify.Finding]:
         """Compare files and index both ways; nothing is changed."""
@@ -131,7 +195,7 @@ class Archive:
     def reindex(self, progress: Progress | None = None) -> Reindexed:
         """Build a new index from the files and put it in the place of the old one. Storing waits meanwhile."""
         self._refuse_read_only()
-        with self.index.lock:
+        with self._rearranging, self.index.lock:
             path = self.index.path and self.index.path.with_name(INDEX_NAME + ".new")
             if path is not None:
                 path.unlink(missing_ok=True)
@@ -173,7 +237,15 @@ class Archive:
 
 
 def _readable(matches: Iterator[Match]) -> Iterator[Match]:
-    try:
+    with _told("The index cannot be read"):
         yield from matches
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as refused:
-        raise StorageError(f"The index cannot be read: {refused}") from refused
+        raise StorageError(f"{what}: {refused}") from refused
+    except OSError as refused:
+        raise StorageError(f"{what}: {refused.strerror}") from refused

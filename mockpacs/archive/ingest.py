@@ -40,7 +40,7 @@ class Stored:
     """The answer to one C-STORE (PS3.4 Table B.2-1, PS3.7 C): status, Error Comment, Offending Elements.
 
     ``size`` counts the bytes of the data set; ``path`` is where the archive has the instance, "" when it has not;
-    ``changed`` is False when the archive is as it was before.
+    ``changed`` is False when the archive is as it was before; ``is_other``: what it has there are other bytes.
     """
 
     status: int
@@ -50,6 +50,7 @@ class Stored:
     size: int = 0
     path: str = ""
     changed: bool = False
+    is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Writer:
         return each.stored(path, changed=True)
 
     def _duplicate(self, each: _Examined, kept: Kept) -> Stored:
-        answer = each.stored(kept.path, changed=False)
+        answer = replace(each.stored(kept.path, changed=False), is_other=True)
         if self._options.on_duplicate is OnDuplicate.REFUSE:
             comment = "An instance of this UID is stored with other bytes"
             return replace(answer, status=DUPLICATE_SOP_INSTANCE, comment=comment, offending=(), path="")

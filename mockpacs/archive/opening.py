@@ -9,9 +9,10 @@ from typing import Final
 
 from mockpacs.archive.catalogue import Progress
 from mockpacs.archive.database import Index, move_aside
+from mockpacs.archive.intent import Intent
 from mockpacs.archive.lock import ArchiveLock
 from mockpacs.archive.options import ArchiveOptions, Durability
-from mockpacs.archive.repair import Recovery, rebuild, remove_temporary, repair
+from mockpacs.archive.repair import Recovery, finish_deletion, rebuild, remove_temporary, repair
 from mockpacs.archive.store import FOLDER, DiskFiles, Files, MemoryFiles
 from mockpacs.errors import StorageError
 
@@ -26,12 +27,13 @@ class Opened:
     files: Files
     lock: ArchiveLock | None
     incoming: str | None
+    intent: Intent
     recovery: Recovery
 
 
 def open_in_memory() -> Opened:
     """An empty archive that leaves nothing behind."""
-    return Opened(Index.open(None), MemoryFiles(), None, None, Recovery())
+    return Opened(Index.open(None), MemoryFiles(), None, None, Intent(None), Recovery())
 
 
 def open_on_disk(directory: Path, options: ArchiveOptions, progress: Progress | None, *, read_only: bool) -> Opened:
@@ -41,7 +43,7 @@ def open_on_disk(directory: Path, options: ArchiveOptions, progress: Progress | 
     try:
         if read_only:
             index = _open_index(root / INDEX_NAME, options, read_only=True)
-            return Opened(index, files, None, None, Recovery())
+            return Opened(index, files, None, None, Intent(None), Recovery())
         return _open_for_writing(root, files, options, progress)
     except OSError as refused:
         raise StorageError(f"The storage directory {root} cannot be used: {refused.strerror}.") from refused
@@ -53,6 +55,7 @@ def _open_for_writing(root: Path, files: DiskFiles, options: ArchiveOptions, pro
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     files.incoming.mkdir(exist_ok=True)
     lock = ArchiveLock(root)
+    intent = Intent(root, full_sync=files.full_sync)
     index = None
     try:
         recovery = Recovery()
@@ -67,7 +70,10 @@ def _open_for_writing(root: Path, files: DiskFiles, options: ArchiveOptions, pro
             index, is_new = _open_index(root / INDEX_NAME, options, read_only=False), True
         if is_new:
             rebuild(index, files, recovery, progress)
-        elif not lock.was_clean:
+            intent.forget()  # only the lost index knew what of it was committed: all that has a file is there
+        elif intent.is_there:
+            finish_deletion(index, files, intent, recovery)
+        if not is_new and not lock.was_clean:
             repair(index, files, lock.unclean_since, recovery)
         lock.mark_open()
     except BaseException:
@@ -75,7 +81,7 @@ def _open_for_writing(root: Path, files: DiskFiles, options: ArchiveOptions, pro
             index.close()
         lock.release(clean=False)
         raise
-    return Opened(index, files, lock, str(files.incoming), recovery)
+    return Opened(index, files, lock, str(files.incoming), intent, recovery)
 
 
 def _open_index(path: Path, options: ArchiveOptions, *, read_only: bool) -> Index:

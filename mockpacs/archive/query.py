@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from mockpacs.archive import attributes, dates, header_keys, matching, moments, selection, values
 from mockpacs.archive.answer import Answer
@@ -77,6 +78,8 @@ def find(
     return _Query(index, files, asked, encoding, model, options).matches(cancelled)
 
 
+_TRIES: Final = 5
+
 RowTest = Callable[[Row, Header | None], bool]
 
 
@@ -130,7 +133,12 @@ class _Query:
                     return
                 if not once and row[0] in given:
                     continue
-                header = self._header(row) if self._needs_header else None
+                header = None
+                if self._needs_header:
+                    current = self._with_header(row)
+                    if current is None:
+                        continue
+                    row, header = current
                 if not all(test(row, header) for test in self._tests):
                     continue
                 if limit and count == limit:
@@ -141,7 +149,7 @@ class _Query:
                 yield Match(self._answer(row, header, self._zone(header)), self._complete)
 
     def _select(self, model: Model) -> None:
-        """Decide what is read of a row: the entity's id, a character set, the file that speaks for it, then columns."""
+        """Decide what is read: the entity's id, a character set, the file that speaks for it, the row's id, columns."""
         level = self._asked.level
         above = [UNIQUE_KEY[upper] for upper in model.above(level)]
         self._returned = sorted({key.tag for key in self._indexed} | set(above))
@@ -151,7 +159,7 @@ class _Query:
             read = sorted({*read, *(tag for pair in pairs for tag in pair)})
         entity, table = TABLE[level], TABLE[self._level]
         path = selection.sample_path(self._level) if self._needs_header else "NULL"
-        self._columns = [f'"{entity}"."id"', f'"{table}"."character_set"', path]
+        self._columns = [f'"{entity}"."id"', f'"{table}"."character_set"', path, f'"{table}"."id"']
         self._place = {tag: len(self._columns) + at for at, tag in enumerate(read)}
         self._columns += [COLUMNS[tag].sql for tag in read]
 
@@ -212,11 +220,20 @@ class _Query:
             rules=self._rules,
         )
 
-    def _header(self, row: Row) -> Header:
-        try:
-            return Header.read(self._files.read_header, row[2] or "")
-        except OSError:  # the file is gone: the index still knows the entity, its other attributes are unknown
-            return Header({}, Encoding.of(""), "")
+    def _with_header(self, row: Row) -> tuple[Row, Header] | None:
+        """A row and the header of its file; None when the entity was deleted since the row was read."""
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                return row, Header.read(self._files.read_header, row[2] or "")
+            # Deleted or replaced meanwhile: another file may speak for the entity now.
+            again = next(selection.blocks(self._index, self._level, self._columns, [row[3]]))
+            if not again:
+                return None
+            if again[0][2] == row[2]:
+                break
+            row = again[0]
+        # The file is gone: the index still knows the entity, its other attributes are unknown.
+        return row, Header({}, Encoding.of(""), "")
 
     def _shift(self, header: Header | None) -> int:
         """Microseconds from the timezone of the stored times to that of the query; 0 when either is unknown."""

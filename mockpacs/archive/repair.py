@@ -18,6 +18,7 @@ from typing import Final
 
 from mockpacs.archive.catalogue import Progress, enter, fill, read_entry
 from mockpacs.archive.database import Index
+from mockpacs.archive.intent import Intent
 from mockpacs.archive.rows import Rows
 from mockpacs.archive.store import Files, safe_name
 
@@ -33,6 +34,7 @@ class Recovery:
     files_indexed: int = 0
     rows_dropped: int = 0
     leftovers_removed: int = 0
+    deleted_files_removed: int = 0
     strange_files: list[str] = field(default_factory=list)
     index_moved_to: Path | None = None
     index_rebuilt: bool = False
@@ -49,6 +51,8 @@ class Recovery:
             parts.append(f"{_counted(self.temporary_files_removed, 'unfinished file')} removed")
         if self.leftovers_removed:
             parts.append(f"{_counted(self.leftovers_removed, 'leftover')} of replaced instances removed")
+        if self.deleted_files_removed:
+            parts.append(f"{_counted(self.deleted_files_removed, 'file')} of deleted instances removed")
         if self.rows_dropped:
             parts.append(f"{_counted(self.rows_dropped, 'row')} without a file dropped")
         if self.strange_files:
@@ -65,6 +69,23 @@ def remove_temporary(incoming: Path, recovery: Recovery) -> None:
     for path in incoming.iterdir():
         path.unlink()
         recovery.temporary_files_removed += 1
+
+
+def finish_deletion(index: Index, files: Files, intent: Intent, recovery: Recovery) -> None:
+    """Remove the files of instances whose rows a deletion has removed already."""
+    rows, doomed = Rows(), list[str]()
+    with index.transaction() as connection:
+        for sop_instance, path in intent.read():
+            known = rows.find(connection, sop_instance)
+            is_there = files.facts(path) is not None
+            if known is None or known.path != path:
+                doomed.append(path)  # when the file is gone its folder may still be there
+                recovery.deleted_files_removed += is_there
+            elif not is_there:  # the machine died, and the disk has lost the commit but not what came after it
+                rows.drop(connection, known.id)
+                recovery.rows_dropped += 1
+    if files.remove_all(doomed):
+        intent.forget()
 
 
 def rebuild(index: Index, files: Files, recovery: Recovery, progress: Progress | None) -> None:

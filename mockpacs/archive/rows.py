@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ from mockpacs.archive.index import INDEXED, Level, name_key
 from mockpacs.wire.part10 import FileMeta
 
 _SERIES_REMEMBERED: Final = 4096
+_THESE: Final = "(SELECT value FROM json_each(?))"
 
 
 def _columns(level: Level) -> tuple[str, ...]:
@@ -90,21 +92,22 @@ class Rows:
         own = (series, meta.transfer_syntax, file.path, file.size, file.data_offset, meta.source_aet, file.stored_at)
         connection.execute(_INSERT_INSTANCE, (*own, reading.character_set, *values))
 
-    def drop(self, connection: sqlite3.Connection, instance: int) -> None:
-        """Remove an instance, and the series, study and patient that have nothing left."""
+    def drop(self, connection: sqlite3.Connection, *instances: int) -> None:
+        """Remove instances, and the series, studies and patients that have nothing left."""
         self.forget()
-        (series,) = connection.execute("SELECT series FROM instance WHERE id = ?", (instance,)).fetchone()
-        (study,) = connection.execute("SELECT study FROM series WHERE id = ?", (series,)).fetchone()
-        (patient,) = connection.execute("SELECT patient FROM study WHERE id = ?", (study,)).fetchone()
-        connection.execute("DELETE FROM instance WHERE id = ?", (instance,))
-        for table, own, child, reference in (
-            ("series", series, "instance", "series"),
-            ("study", study, "series", "study"),
-            ("patient", patient, "study", "patient"),
+        series = _above(connection, "instance", "series", json.dumps(instances))
+        studies = _above(connection, "series", "study", series)
+        patients = _above(connection, "study", "patient", studies)
+        connection.execute(f"DELETE FROM instance WHERE id IN {_THESE}", (json.dumps(instances),))
+        for table, own, child in (
+            ("series", series, "instance"),
+            ("study", studies, "series"),
+            ("patient", patients, "study"),
         ):
             connection.execute(
-                f"DELETE FROM {table} WHERE id = ? AND NOT EXISTS (SELECT 1 FROM {child} WHERE {reference} = ?)",
-                (own, own),
+                f"DELETE FROM {table} WHERE id IN {_THESE} "
+                f"AND NOT EXISTS (SELECT 1 FROM {child} WHERE {child}.{table} = {table}.id)",
+                (own,),
             )
 
     def _series_of(self, connection: sqlite3.Connection, reading: Reading) -> int:
@@ -149,6 +152,12 @@ class Rows:
         if known is not None:
             return known
         return _added(connection, _INSERT_PATIENT, (key, compared, reading.character_set, *values))
+
+
+def _above(connection: sqlite3.Connection, table: str, parent: str, ids: str) -> str:
+    """The ids of what rows belong to; several ids are a JSON array, which SQLite takes as one parameter."""
+    found = connection.execute(f"SELECT DISTINCT {parent} FROM {table} WHERE id IN {_THESE}", (ids,))
+    return json.dumps([identity for (identity,) in found])
 
 
 def _id_of(connection: sqlite3.Connection, table: str, key: str) -> int | None:

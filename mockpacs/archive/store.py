@@ -6,14 +6,15 @@ does not hold; on disk and in memory alike, from any thread. ``path`` is what ``
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import mmap
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
@@ -76,6 +77,10 @@ class Files(ABC):
         """Remove a file; that it is gone already is no error."""
 
     @abstractmethod
+    def remove_all(self, paths: Iterable[str]) -> bool:
+        """Remove files and the folders they leave empty; False when some are still there. Never raises OSError."""
+
+    @abstractmethod
     def open(self, path: str) -> BinaryIO:
         """The file, for reading from its beginning."""
 
@@ -127,7 +132,7 @@ class DiskFiles(Files):
             self._make_folder(Path(final).parent)
             os.replace(temporary, final)  # noqa: PTH105
         if self.full_sync:
-            _sync_folder(Path(final).parent)
+            sync_folder(Path(final).parent)
         return len(spool.head) + spool.size
 
     def revert(self, spool: Spool, path: str) -> None:
@@ -138,6 +143,19 @@ class DiskFiles(Files):
     def remove(self, path: str) -> None:
         """Unlink."""
         (self.root / path).unlink(missing_ok=True)
+
+    def remove_all(self, paths: Iterable[str]) -> bool:
+        """Unlink each; on Windows a file that somebody reads cannot go."""
+        all_gone, folders = True, dict[Path, None]()
+        for path in paths:
+            folders[(self.root / path).parent] = None
+            try:
+                self.remove(path)
+            except OSError:
+                all_gone = False
+        for folder in folders:
+            self._leave(folder)
+        return all_gone
 
     def open(self, path: str) -> BinaryIO:
         """Open for reading; the caller closes it."""
@@ -156,14 +174,18 @@ class DiskFiles(Files):
         for study in _entries(self.root / FOLDER):
             if study.is_dir(follow_symlinks=False):
                 for series in _entries(study.path):
-                    if series.is_dir(follow_symlinks=False):
-                        yield f"{FOLDER}/{study.name}/{series.name}", series.stat().st_mtime
+                    changed_at = _changed_at(series)
+                    if changed_at is not None:
+                        yield f"{FOLDER}/{study.name}/{series.name}", changed_at
 
     def paths_in(self, folder: str) -> list[str]:
         """By time of writing: the first instance of a series, study or patient gives it its attributes."""
-        files = [entry for entry in _entries(self.root / folder) if entry.is_file(follow_symlinks=False)]
-        files.sort(key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
-        return [f"{folder}/{entry.name}" for entry in files]
+        aged = []
+        for entry in _entries(self.root / folder):
+            with suppress(FileNotFoundError):  # deleted while we look
+                if entry.is_file(follow_symlinks=False):
+                    aged.append((entry.stat().st_mtime_ns, entry.name))
+        return [f"{folder}/{name}" for _, name in sorted(aged)]
 
     @contextmanager
     def whole(self, path: str) -> Iterator[memoryview]:
@@ -175,11 +197,23 @@ class DiskFiles(Files):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
                 yield view
 
+    def _leave(self, series: Path) -> None:
+        """Remove the folders of a series and of its study once they are empty; force to the disk what changed."""
+        folder = series
+        with suppress(OSError):  # not empty: this is where it ends
+            series.rmdir()
+            folder = series.parent
+            folder.rmdir()
+            folder = folder.parent
+        if self.full_sync:
+            with suppress(OSError):
+                sync_folder(folder)
+
     def _make_folder(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if self.full_sync:
-            _sync_folder(folder.parent)
-            _sync_folder(folder.parent.parent)
+            sync_folder(folder.parent)
+            sync_folder(folder.parent.parent)
 
 
 class MemoryFiles(Files):
@@ -202,12 +236,18 @@ class MemoryFiles(Files):
         """Forget the file."""
         self._files.pop(path, None)
 
+    def remove_all(self, paths: Iterable[str]) -> bool:
+        """Forget them."""
+        for path in paths:
+            self.remove(path)
+        return True
+
     def open(self, path: str) -> BinaryIO:
         """A reader that shares the bytes."""
         try:
             return io.BytesIO(self._files[path][0])
         except KeyError:
-            raise FileNotFoundError(f"{path} is not in memory") from None
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
 
     def facts(self, path: str) -> FileFacts | None:
         """Size, and when its spool was begun."""
@@ -229,6 +269,13 @@ class MemoryFiles(Files):
             yield memoryview(file.read())
 
 
+def _changed_at(folder: os.DirEntry[str]) -> float | None:
+    try:
+        return folder.stat().st_mtime if folder.is_dir(follow_symlinks=False) else None
+    except FileNotFoundError:  # deleted while we look
+        return None
+
+
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
@@ -237,7 +284,8 @@ def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force to the disk which names a folder holds."""
     if os.name == "nt":  # a directory cannot be opened there; NTFS journals the rename by itself
         return
     descriptor = os.open(folder, os.O_RDONLY)

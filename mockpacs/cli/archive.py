@@ -1,4 +1,4 @@
-"""``mockpacs archive``: fill, look at, check and rebuild the archive without a network."""
+"""``mockpacs archive``: fill, look at, check, empty and rebuild the archive without a network."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Storage = Annotated[
 
 @archive.callback(invoke_without_command=True)
 def explain(context: typer.Context) -> None:
-    """Fill, look at, check and rebuild the archive without a network.
+    """Fill, look at, check, empty and rebuild the archive without a network.
 
-    Exit status: 0 all is well, 1 something was found or could not be added, 2 trouble.
+    Exit status: 0 all is well, 1 something was found, or could not be added or deleted, 2 trouble.
 
     Example: mockpacs archive add images/
     """
@@ -57,7 +57,7 @@ def add(
     added = stored_before = refused = 0
     with Working("adding") as working, _open(storage, config, working) as opened:
         for path in paths:
-            for one in opened.add(path):
+            for one in opened.take(path):
                 working.step()
                 is_new = one.stored is not None and one.stored.changed
                 added += is_new
@@ -95,6 +95,37 @@ def list_(
 
 
 @archive.command()
+def delete(
+    study: Annotated[
+        str, typer.Option("--study", metavar="UID", show_default=False, help="The study of this Study Instance UID.")
+    ] = "",
+    series: Annotated[
+        str, typer.Option("--series", metavar="UID", show_default=False, help="The series of this Series Instance UID.")
+    ] = "",
+    instance: Annotated[
+        str,
+        typer.Option("--instance", metavar="UID", show_default=False, help="The instance of this SOP Instance UID."),
+    ] = "",
+    all_: Annotated[bool, typer.Option("--all", help="Everything.")] = False,
+    storage: Storage = None,
+    config: Config = None,
+) -> None:
+    """Delete a study, a series, an instance, or everything: rows and files, without asking again.
+
+    Series, studies and patients that are empty then go too. When nothing is stored under the UID the exit status is 1.
+
+    Example: mockpacs archive delete --study 1.2.826.0.1.3680043.8.498.1
+    """
+    if bool(study) + bool(series) + bool(instance) + all_ != 1:
+        raise typer.BadParameter("say what to delete: one of --study, --series, --instance, --all")
+    with _open(storage, config, must_exist=True) as opened:
+        deleted = opened.clear() if all_ else opened.delete(study=study, series=series, sop_instance=instance)
+        total = opened.counts().instances
+    typer.echo(f"{number_of(deleted, 'instance')} deleted; {number_of(total, 'instance')} in the archive")
+    _leave(found=not deleted and not all_)
+
+
+@archive.command()
 def verify(storage: Storage = None, config: Config = None) -> None:
     """Compare files and index both ways. Changes nothing; works while a server runs.
 
@@ -129,13 +160,18 @@ def reindex(storage: Storage = None, config: Config = None) -> None:
 
 
 def _open(
-    storage: str | None, config: str | None, working: Working | None = None, *, read_only: bool = False
+    storage: str | None,
+    config: str | None,
+    working: Working | None = None,
+    *,
+    read_only: bool = False,
+    must_exist: bool = False,
 ) -> Archive:
     """The archive the options name, in the same order of precedence as for ``serve``; repairs are told."""
     options = load(config, os.environ, {"storage": storage})
     if options.memory and storage is None:
         raise ConfigurationError("memory is set: there is no archive on disk; name one with --storage")
-    if read_only and not options.storage.is_dir():
+    if (read_only or must_exist) and not options.storage.is_dir():
         raise ConfigurationError(f"{options.storage} is not a folder; name the archive with --storage")
 
     from mockpacs.archive import Archive

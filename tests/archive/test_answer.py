@@ -112,7 +112,7 @@ def test_a_utf_8_query_finds_the_name_of_every_character_set_file(stem: str, enc
     name = str(stored.get("PatientName", ""))
     keys = {"PatientName": name, "SpecificCharacterSet": "ISO_IR 192"}
     with Archive.open(None) as archive:  # one for each: some of the files share a patient's ID
-        assert [added.problem for added in archive.add(Path(CHARSET_FILES[stem]))] == [""]
+        assert [added.problem for added in archive.take(Path(CHARSET_FILES[stem]))] == [""]
         asked = identifier("STUDY", keys, encoding)
         (match,) = archive.find(asked, encoding, Model.STUDY_ROOT, PLAIN)
         other = identifier("STUDY", {**keys, "PatientName": name + "X"}, encoding)

@@ -164,7 +164,7 @@ def test_a_repair_that_is_killed_too_is_done_again(tmp_path, monkeypatch):
 
 def test_a_lost_index_is_rebuilt_as_it_was(tmp_path):
     with Archive.open(tmp_path) as archive:
-        list(archive.add(WHEEL))
+        list(archive.take(WHEEL))
         before, counts = dump(archive), archive.counts()
         assert counts.instances > 100
     for path in tmp_path.glob("index.sqlite*"):
@@ -326,7 +326,7 @@ def test_a_reindexed_archive_opens_again(tmp_path):
 
 def test_adding_a_folder_takes_every_instance_and_reports_the_rest(tmp_path):
     with Archive.open(tmp_path / "a") as archive:
-        results = {added.path.name: added for added in archive.add(WHEEL)}
+        results = {added.path.name: added for added in archive.take(WHEEL)}
         assert results["CT_small.dcm"].problem == ""
         assert results["README.txt"].problem == "not a DICOM file"
         assert results["DICOMDIR"].problem == "a DICOMDIR, not an instance"
@@ -341,7 +341,7 @@ def test_adding_keeps_the_bytes_of_the_data_set_and_who_sent_it(tmp_path):
     with Archive.open(tmp_path / "a") as first, Archive.open(None) as second:
         meta, data = instance("1.1", bytes(6 << 20))
         path = tmp_path / "a" / store(first, (meta, data))[0].path
-        (added,) = second.add(path)
+        (added,) = second.take(path)
         assert (added.path, added.problem) == (path, "")
         assert second.instance("1.1").read() == data
         assert second.instance("1.1").meta == meta
@@ -352,7 +352,7 @@ def test_a_bare_data_set_is_added_by_what_it_says_itself(tmp_path, preamble):
     path = tmp_path / "bare"
     path.write_bytes(preamble + dataset(SOPInstanceUID="1.1"))
     with Archive.open(None) as archive:
-        (added,) = archive.add(path)
+        (added,) = archive.take(path)
         assert added.problem == ""
         assert archive.instance("1.1").meta[:3] == (CT, "1.1", EXPLICIT)
         assert archive.instance("1.1").read() == dataset(SOPInstanceUID="1.1")
@@ -363,12 +363,12 @@ def test_a_file_that_is_no_instance_is_reported_not_raised(tmp_path, contents):
     path = tmp_path / "file"
     path.write_bytes(contents)
     with Archive.open(None) as archive:
-        (added,) = archive.add(path)
+        (added,) = archive.take(path)
         assert added.problem
         assert added.stored is None
 
 
 def test_a_path_that_does_not_exist_is_reported_not_raised(tmp_path):
     with Archive.open(None) as archive:
-        (added,) = archive.add(tmp_path / "nothing")
+        (added,) = archive.take(tmp_path / "nothing")
         assert "No such file" in added.problem

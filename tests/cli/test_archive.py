@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
 from tests.cli.test_program import ROOT, run
 from tests.conftest import wheel_files
@@ -109,11 +110,47 @@ def test_a_lost_file_and_an_unknown_one_are_found_and_reindex_settles_both(
     assert run(["archive", "verify", "--storage", str(storage)]) == 0
 
 
-@pytest.mark.parametrize("command", ["list", "verify"])
-def test_a_folder_that_is_not_there_is_not_made_by_looking(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+@pytest.mark.parametrize(
+    ("option", "uid"),
+    [("--study", "StudyInstanceUID"), ("--series", "SeriesInstanceUID"), ("--instance", "SOPInstanceUID")],
+)
+def test_an_entity_is_deleted_by_its_uid(
+    storage: Path, capsys: pytest.CaptureFixture[str], option: str, uid: str
 ) -> None:
-    assert run(["archive", command, "--storage", str(tmp_path / "nowhere")]) == 2
+    command = ["archive", "delete", option, str(dcmread(CT)[uid].value), "--storage", str(storage)]
+    assert run(command) == 0
+    assert capsys.readouterr().out == "1 instance deleted; 1 instance in the archive\n"
+    assert run(command) == 1
+    assert capsys.readouterr().out == "0 instances deleted; 1 instance in the archive\n"
+    assert run(["archive", "verify", "--storage", str(storage)]) == 0
+    assert len(list((storage / "archive").rglob("*.dcm"))) == 1
+
+
+def test_everything_is_deleted_once_and_again(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["archive", "delete", "--all", "--storage", str(storage)]
+    assert run(command) == 0
+    assert run(command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 instances deleted; 0 instances in the archive",
+        "0 instances deleted; 0 instances in the archive",
+    ]
+    assert list((storage / "archive").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--all", "--study", "1.2"], ["--study", "1", "--series", "2"], ["--study", ""]]
+)
+def test_what_to_delete_is_said_once(storage: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert run(["archive", "delete", *arguments, "--storage", str(storage)]) == 2
+    assert "one of --study, --series, --instance, --all" in " ".join(capsys.readouterr().err.split())
+    assert len(list((storage / "archive").rglob("*.dcm"))) == 2
+
+
+@pytest.mark.parametrize("command", [["list"], ["verify"], ["delete", "--all"]])
+def test_a_folder_that_is_not_there_is_not_made_by_looking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert run(["archive", *command, "--storage", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.startswith("mockpacs: ")
     assert list(tmp_path.iterdir()) == []
 
@@ -148,8 +185,9 @@ def test_an_archive_in_use_is_not_written_to_but_can_be_looked_at(
 
     with MockPACS(storage=storage, port=0):
         assert run(["archive", "list", "--storage", str(storage)]) == 0
-        assert run(["archive", "add", str(CT), "--storage", str(storage)]) == 2
-    assert "in use by another process" in capsys.readouterr().err
+        for command in (["add", str(CT)], ["delete", "--all"], ["reindex"]):
+            assert run(["archive", *command, "--storage", str(storage)]) == 2
+            assert "in use by another process" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals on Windows")

@@ -50,6 +50,13 @@ class StandIn:
             unmet=(),
         )
         self.engine = None
+        self.url = self.where(options)
+
+    @staticmethod
+    def where(options: Options) -> str | None:
+        """The control API is where it is by default, or where it was asked for."""
+        port = 8112 if options.http == "auto" else options.http
+        return None if options.http == "off" else f"http://127.0.0.1:{port}"
 
     def run(self, *, ready: Callable[[Any], None], observe: Callable[[Record], None]) -> None:
         ready(self)
@@ -68,11 +75,12 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
 @pytest.mark.usefixtures("stand_in")
 def test_the_banner_says_where_what_and_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve"]) == 0
-    assert capsys.readouterr().out.splitlines()[:6] == [
+    assert capsys.readouterr().out.splitlines()[:7] == [
         f"mockpacs {__version__}   NOT FOR CLINICAL USE",
         "DICOM    127.0.0.1:11112   AE title MOCKPACS (any called title accepted)",
         "storage  storage/   1 instance",
         "recorder storage/recordings/20261121-140211.pcapng",
+        "control  http://127.0.0.1:8112/api/v1/",
         "try      python -m pynetdicom echoscu 127.0.0.1 11112",
         "         storescu 127.0.0.1 11112 FILE...",
     ]
@@ -81,7 +89,7 @@ def test_the_banner_says_where_what_and_what_to_type_next(capsys: pytest.Capture
 @pytest.mark.usefixtures("stand_in")
 def test_there_is_a_line_per_exchange_and_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve"]) == 0
-    lines = capsys.readouterr().out.splitlines()[6:]
+    lines = capsys.readouterr().out.splitlines()[7:]
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}  1\.1  C-ECHO   ECHOSCU     success {30,}0\.4 ms", lines[0])
     assert "aborted by the peer" in lines[1]
     assert lines[2] == "stopped  after 1.5 s: 1 association, 2 instances stored (1.0 MB)"
@@ -103,6 +111,7 @@ def test_json_is_one_object_per_line_and_nothing_else(capsys: pytest.CaptureFixt
     assert [event["event"] for event in events] == ["serving", "exchange", "aborted", "stopped"]
     assert events[0]["port"] == 40000
     assert events[0]["storage"] is None
+    assert events[0]["control"] == "http://127.0.0.1:8112/api/v1/"
     assert events[0]["warning"] == "NOT FOR CLINICAL USE"
     assert events[-1]["exchanges"] == {"C-ECHO": {"success": 1}, "C-STORE": {"success": 2}}
 
@@ -118,6 +127,10 @@ BANNERS: list[tuple[list[str], str]] = [
     (["--tls-cert", "c", "--tls-key", "k"], "TLS      on, server only"),
     (["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"], "TLS      on, client certificates required"),
     (["--tls-cert", "c", "--tls-key", "k"], "try      echoscu +tla -ic 127.0.0.1 11112"),
+    (["--http", "9000"], "control  http://127.0.0.1:9000/api/v1/"),
+    (["--no-http"], "control  off"),
+    (["--http", "off"], "control  off"),
+    (["--http-token", "opensesame"], "control  http://127.0.0.1:8112/api/v1/   with the token"),
     (["--users", "a:b"], "access   user identity checked, 1 user"),
     (["--users", "a", "--users", "b", "--user-identity", "require"], "access   user identity required, 2 users"),
 ]
@@ -130,6 +143,21 @@ def test_the_banner_tells_what_is_not_the_default(
 ) -> None:
     assert run(["serve", *arguments]) == 0
     assert line in capsys.readouterr().out
+
+
+def test_a_control_api_that_had_to_take_another_port_says_so(
+    stand_in: type[StandIn], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stand_in, "where", staticmethod(lambda _options: "http://127.0.0.1:40001"))
+    run(["serve"])
+    assert "control  http://127.0.0.1:40001/api/v1/   (port 8112 is in use)\n" in capsys.readouterr().out
+    run(["serve", "--port", "0"])  # then it was not asked for
+    assert "control  http://127.0.0.1:40001/api/v1/\n" in capsys.readouterr().out
+
+
+def test_http_and_no_http_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--http", "9000", "--no-http"]) == 2
+    assert "--http and --no-http say the opposite of one another" in capsys.readouterr().err
 
 
 def test_what_start_up_repaired_is_told(
