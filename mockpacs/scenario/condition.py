@@ -148,12 +148,13 @@ class Attribute(Part):
         if isinstance(value, str) and value in PRESENCE and getattr(value, "tag", "") == "":
             return {"presence": value}
         if isinstance(value, dict) and "item" not in value:
-            item = {key: one for key, one in value.items() if _is_attribute(key)}
+            item = {key: one for key, one in value.items() if is_attribute(key)}
             return {"item": item, **{key: one for key, one in value.items() if key not in item}} if item else value
         return value
 
 
-def _is_attribute(key: Any) -> bool:
+def is_attribute(key: Any) -> bool:
+    """Whether a key of a condition is an attribute of an item, not a word of the language."""
     return not isinstance(key, str) or key[:1].isupper() or key[:1].isdigit() or key.startswith("(")
 
 

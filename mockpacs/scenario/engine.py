@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from mockpacs.errors import ScenarioError
 from mockpacs.scenario.arrangement import Arrangement
 from mockpacs.scenario.case import Case, identity
-from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.cast import Cast
 from mockpacs.scenario.counters import Key, Keyed
 from mockpacs.scenario.decision import Decision
 from mockpacs.scenario.expect import Expected
@@ -44,6 +44,7 @@ class Engine:
 
     script: Script
     _rules: list[Running]
+    _cast: Cast
 
     def __init__(self, script: Script, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
@@ -55,35 +56,17 @@ class Engine:
         """Of everything that is drawn."""
         return self.script.seed
 
-    # what it can be asked about
-
-    def concerns(self, kind: str) -> bool:
-        """Whether any rule is about this service or event."""
-        return kind in self._arranged.buckets
-
-    def moments(self, kind: str) -> frozenset[Moment]:
-        """The moments of this service at which a rule can act."""
-        return self._arranged.moments.get(kind, frozenset())
-
-    def marks(self, kind: str) -> tuple[tuple[Moment, int], ...]:
-        """The bytes and PDUs of a data set that rules wait for: of each moment the lowest first."""
-        return self._arranged.marks.get(kind, ())
-
-    def wants_data(self, kind: str) -> bool:
-        """Whether a rule or an expectation looks at the data set of this service."""
-        return kind in self._arranged.data_kinds
-
     @property
-    def tags(self) -> frozenset[int]:
-        """The attributes of data sets that rules and expectations look at: `DataFacts` is faster when it knows them."""
-        return self._arranged.tags
+    def cast(self) -> Cast:
+        """The rules that decide now. Who keeps it is decided about by these, whatever changes meanwhile."""
+        return self._cast
 
     # deciding
 
-    def decide(self, stimulus: Stimulus) -> Decision | None:
-        """What the scenario does about it, counted. None when no rule fired."""
+    def decide(self, stimulus: Stimulus, cast: Cast | None = None) -> Decision | None:
+        """What the scenario does about it, counted. None when no rule fired. ``cast``: by the rules of then."""
         with self._lock:
-            return self._decide(stimulus)
+            return self._decide(stimulus, cast or self._cast)
 
     def reported(self, stimulus: Stimulus, rule: str) -> None:
         """An exchange finished with this status, or an event; ``rule``: what fired for it, "" when nothing did.
@@ -91,7 +74,7 @@ class Engine:
         The moment does not matter here.
         """
         with self._lock:
-            case = Case(stimulus, self._states)
+            case = Case(stimulus, self._cast.states)
             for expected in self._expected:
                 expected.count(case, rule)
             self._seen.add(stimulus)
@@ -102,7 +85,7 @@ class Engine:
         with self._lock:
             for running in self._rules:
                 running.forget(association)
-            self._states.forget(association)
+            self._cast.states.forget(association)
 
     # explaining
 
@@ -125,6 +108,11 @@ class Engine:
                 )
                 for running in self._rules
             ]
+
+    def fired(self, name: str) -> int:
+        """How often a rule fired; 0 when there is none of that name."""
+        with self._lock:
+            return next((running.fired for running in self._rules if running.name == name), 0)
 
     def unmet(self) -> list[str]:
         """A sentence about each expectation that does not hold so far."""
@@ -150,13 +138,25 @@ class Engine:
         with self._lock:
             self._load(script)
 
-    def add(self, placed: Placed) -> None:
-        """One more rule, above all others; what these have counted stays."""
+    def add(self, *placed: Placed) -> None:
+        """More rules, above all others, the first topmost; what the others have counted stays."""
         with self._lock:
-            running = self._running(placed)
-            self.script = replace(self.script, rules=(placed, *self.script.rules))
-            self._rules.insert(0, running)
+            added = [self._running(one) for one in placed]
+            self.script = replace(self.script, rules=(*placed, *self.script.rules))
+            self._rules = [*added, *self._rules]
             self._arrange()
+
+    def replace(self, name: str, placed: Placed) -> bool:
+        """Another rule in the place of one, counting from the start. Whether there was one of that name."""
+        with self._lock:
+            known = [running.name for running in self._rules]
+            if name not in known:
+                return False
+            at, running = known.index(name), self._running(placed)
+            self._rules = [*self._rules[:at], running, *self._rules[at + 1 :]]
+            self.script = replace(self.script, rules=tuple(running.placed for running in self._rules))
+            self._arrange()
+            return True
 
     def remove(self, name: str) -> bool:
         """Take a rule away. Whether there was one of that name."""
@@ -171,12 +171,22 @@ class Engine:
     def state(self, name: str, key: Key | None = None) -> str:
         """The value of a state for a key; without one, of all keys that have none of their own."""
         with self._lock:
-            return self._states.value(name, key)
+            return self._cast.states.value(name, key)
+
+    def states(self) -> dict[str, dict[Key | None, str]]:
+        """All states: the value of each key that has one of its own, under None that of all others."""
+        with self._lock:
+            return self._cast.states.values()
+
+    def reset_states(self) -> None:
+        """All states as at the start; what rules have counted stays."""
+        with self._lock:
+            self._arrange(States(self.script.states))
 
     def set_state(self, name: str, value: str, key: Key | None = None) -> None:
         """Give a state a new value for a key; without one, for all keys."""
         with self._lock:
-            self._states.set(name, value, key)
+            self._cast.states.set(name, value, key)
 
     # inside, with the lock held
 
@@ -184,24 +194,25 @@ class Engine:
         states = States(script.states)
         rules = [self._running(placed, script.seed) for placed in script.rules]
         expected = [_known(place, partial(Expected, place, one)) for place, one in script.expect]
-        self.script, self._states, self._rules, self._expected = script, states, rules, expected
+        self.script, self._rules, self._expected = script, rules, expected
         self._asked: Keyed[int] = Keyed()
         self._seen = Seen()
-        self._arrange()
+        self._arrange(states)
 
     def _running(self, placed: Placed, seed: int | None = None) -> Running:
         chosen = self.script.seed if seed is None else seed
         return _known(placed.place, lambda: Running(placed, chosen, self._clock))
 
-    def _arrange(self) -> None:
+    def _arrange(self, states: States | None = None) -> None:
         """What others read without the lock is replaced, never changed."""
-        self._arranged = Arrangement(self._rules, self._expected, self.script.states)
+        arranged = Arrangement(self._rules, self._expected, self.script.states)
+        self._cast = Cast(arranged, states if states is not None else self._cast.states)
         self._curious = [running for running in self._rules if not running.fired and running.near.is_curious]
 
-    def _decide(self, stimulus: Stimulus) -> Decision | None:
-        by_moment = self._arranged.buckets.get(stimulus.kind)
+    def _decide(self, stimulus: Stimulus, cast: Cast) -> Decision | None:
+        by_moment = cast.arranged.buckets.get(stimulus.kind)
         bucket = by_moment.get((stimulus.moment, stimulus.mark)) if by_moment is not None else None
-        case = Case(stimulus, self._states)
+        case = Case(stimulus, cast.states)
         self._seen.add(stimulus)
         fired: list[Decision] = []
         if bucket is not None:
@@ -209,11 +220,11 @@ class Engine:
                 case.who = identity(stimulus)
                 case.occurrence = (self._asked.get(case.who) or 0) + 1
                 self._asked.put(case.who, case.occurrence)
-            self._ask(bucket.rules, case, fired)
+            self._ask(bucket.rules, case, cast.states, fired)
         self._see_misses(case)
         return _joined(fired) if fired else None
 
-    def _ask(self, rules: list[Running], case: Case, fired: list[Decision]) -> None:
+    def _ask(self, rules: list[Running], case: Case, states: States, fired: list[Decision]) -> None:
         """Every rule in its turn, until one decides; those behind it go on counting, and learn who was faster.
 
         All see the states as they were before: changes are made when every rule has been asked.
@@ -243,13 +254,13 @@ class Engine:
                 if not running.continues:
                     taken_by = running
         for name, change in changes:
-            self._states.change(name, case, change)
+            states.change(name, case, change)
 
     def _see_misses(self, case: Case) -> None:
         """Rules about something else, or about another moment, that never fired: perhaps nothing nearer ever comes."""
         stimulus = case.stimulus
         kind = stimulus.kind
-        for running in self._arranged.several_moments.get(kind, ()):
+        for running in self._cast.arranged.several_moments.get(kind, ()):
             if not running.fired and running.at != (stimulus.moment, stimulus.mark):
                 running.near.other_moment(case)
         if self._curious:
@@ -263,7 +274,7 @@ class Engine:
 
     def _explain(self, stimulus: Stimulus) -> Iterator[Verdict]:
         who = identity(stimulus)
-        case = Case(stimulus, self._states, who, (self._asked.get(who) or 0) + 1)
+        case = Case(stimulus, self._cast.states, who, (self._asked.get(who) or 0) + 1)
         taken_by = None
         for running in self._rules:
             verdict = running.verdict(case)

@@ -30,7 +30,7 @@ _NUMBERS: Final = {
 class DataFacts:
     """A data set in bytes. It keeps views of them, so it must not outlive them.
 
-    ``wanted``: the attributes that will be asked for, as `Engine.tags` says. Others can be asked for all the same, but
+    ``wanted``: the attributes that will be asked for, as `Cast.tags` says. Others can be asked for all the same, but
     a pass over the data set that keeps only these takes a third of the time.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -23,22 +23,23 @@ from mockpacs.scenario.values import (
 from mockpacs.wire.command import CommandField, Tag
 from mockpacs.written.kinds import quoted
 
-_ELEMENTS = {member.name.title().replace("_", "").replace("Sop", "SOP"): member for member in Tag}
-_ELEMENTS |= {
+ELEMENTS: Final = {
+    **{member.name.title().replace("_", "").replace("Sop", "SOP"): member for member in Tag},
     "AffectedSOPClassUID": Tag.AFFECTED_SOP_CLASS,
     "AffectedSOPInstanceUID": Tag.AFFECTED_SOP_INSTANCE,
     "MessageIDBeingRespondedTo": Tag.MESSAGE_ID_RESPONDED_TO,
     "CommandDataSetType": Tag.DATA_SET_TYPE,
     "CommandGroupLength": Tag.GROUP_LENGTH,
 }
+"""The elements of a command set by name."""
 
 
 def _element(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if value in _ELEMENTS:
-        return int(_ELEMENTS[value])
-    raise Unknown(f"{quoted(value)} is not an element of a command set", value, _ELEMENTS)
+    if isinstance(value, int) and not isinstance(value, bool) and value in ELEMENTS.values():
+        return int(value)
+    if value in ELEMENTS:
+        return int(ELEMENTS[value])
+    raise Unknown(f"{quoted(value)} is not an element of a command set", value, ELEMENTS)
 
 
 def _command_field(value: Any) -> int:
@@ -90,7 +91,7 @@ class Lie(Part):
     dataset_type: Annotated[int, *scalar(_dataset_type, _CODES)] | None = Field(
         None, description="Command Data Set Type (0000,0800), hexadecimal: 0101 says that no data set follows"
     )
-    remove: Annotated[tuple[Annotated[int, *scalar(_element, {"enum": list(_ELEMENTS)})], ...], Many] = Field(
+    remove: Annotated[tuple[Annotated[int, *scalar(_element, {"enum": list(ELEMENTS)})], ...], Many] = Field(
         (), description="elements of the command set to leave out: Status, MessageIDBeingRespondedTo, ..."
     )
     remaining: Number16 | None = Field(None, description="Number of Remaining Sub-operations (0000,1020)")

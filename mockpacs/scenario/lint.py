@@ -5,18 +5,19 @@ All of it is wrong, apart from `remarks`, which are only worth knowing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.complaint import MOST_SHOWN, Complaint, complaint
 from mockpacs.scenario.condition import Moment
-from mockpacs.scenario.draft import Draft, Way
+from mockpacs.scenario.draft import Draft, Way, written_steps
 from mockpacs.scenario.possible import Problem, impossible, impossible_conditions
 from mockpacs.scenario.reachable import unreachable
 from mockpacs.scenario.references import Names, dangling, dangling_conditions
 from mockpacs.scenario.rule import Rule
-from mockpacs.scenario.tree import ITS_VALUE, OF_A_KEY
+from mockpacs.scenario.script import Script
+from mockpacs.scenario.tree import ITS_VALUE, OF_A_KEY, line_of
 from mockpacs.scenario.values import meant
 from mockpacs.written.kinds import Refused, quoted
 from mockpacs.written.yaml_file import Items, Mapping, Node, Text
@@ -31,11 +32,17 @@ _MAY_BE_EMPTY = frozenset({"answer", "set"})
 """Keys below which nothing is a value: of zero length."""
 
 
-def lint(drafts: Sequence[Draft]) -> Iterator[Complaint]:
-    """Everything that is wrong with files that are loaded together, beside what the model said."""
-    names = Names(drafts)
+def lint(
+    drafts: Sequence[Draft], calls: Collection[str] | None = None, known: Script | None = None
+) -> Iterator[Complaint]:
+    """Everything that is wrong with files that are loaded together, beside what the model said.
+
+    ``calls``: the names that ``call`` may say; None where no Python is: in a file. ``known``: what these rules are
+    added to, whose names they may say.
+    """
+    names = Names(drafts, known)
     for draft in drafts:
-        for where, text in islice(_problems(draft, names), MOST_SHOWN + 1):
+        for where, text in islice(chain(_calls(draft, calls), _problems(draft, names)), MOST_SHOWN + 1):
             yield complaint(draft.number, place_of(draft, where), text)
         for node in _strange_tags(draft):
             yield complaint(draft.number, node.place, "!bytes is not wanted here; it goes before the bytes of send")
@@ -95,6 +102,23 @@ def _problems(draft: Draft, names: Names) -> Iterator[Problem]:
             yield (*way, "rule", ITS_VALUE), f"no rule is called {quoted(one.rule)}{hint}"
 
 
+def _calls(draft: Draft, calls: Collection[str] | None) -> Iterator[Problem]:
+    """Functions that are called where nobody knows them."""
+    for way, rule in (*draft.rules, *draft.ruins):
+        for steps_way, _, steps in written_steps(rule, way):
+            for number, step in enumerate(steps):
+                if step.call is not None and (calls is None or step.call not in calls):
+                    yield (*steps_way, number, "call"), _why_not(step.call, calls)
+
+
+def _why_not(name: str, calls: Collection[str] | None) -> str:
+    if calls is None:
+        return "call names a Python function: MockPACS.on in a test; a file cannot have it"
+    near = meant(name, calls)
+    hint = f'Did you mean "{near}"?' if near else f"Known: {', '.join(calls)}" if calls else "MockPACS.on makes them"
+    return f"no handler is called {quoted(name)}. {hint}"
+
+
 def _silent(node: Node, way: Way) -> Iterator[Way]:
     """Keys without a value. The model takes them for keys that are not there: a condition that is none."""
     if isinstance(node, Mapping):
@@ -139,7 +163,7 @@ def _twice(drafts: Sequence[Draft]) -> Iterator[Complaint]:
 
 def _told_place(place: str, draft: Draft) -> str:
     """``line 8``, or with its file when that is another."""
-    path, line, _ = place.rsplit(":", 2)
+    path, _, line = line_of(place).rpartition(":")
     return f"line {line}" if path == str(draft.path) else f"{path}:{line}"
 
 

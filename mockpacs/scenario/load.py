@@ -13,7 +13,7 @@ from mockpacs.scenario.draft import Draft, Way
 from mockpacs.scenario.lint import Check, checked, lint, place_of, remarks
 from mockpacs.scenario.model import StateSpec
 from mockpacs.scenario.script import Placed, Script
-from mockpacs.scenario.tree import Tree
+from mockpacs.scenario.tree import Tree, line_of
 from mockpacs.written.yaml_file import Mapping, Node, Text, parse, read_mapping
 
 TAGS: Final = ("!bytes",)
@@ -57,7 +57,7 @@ def _script(
         try:
             root = read()
         except ConfigurationError as error:
-            wrong.append(_unreadable(number, path, str(error)))
+            wrong.append(unreadable(number, path, str(error)))
             continue
         if not root:
             text = 'the file is empty; a scenario begins with "mockpacs: 1"'
@@ -70,11 +70,11 @@ def _script(
         wrong += checked(drafts, check)
     if wrong:
         raise error_of(wrong)
-    return _merged(drafts, seed)
+    return merged(drafts, seed)
 
 
-def _unreadable(number: int, path: Path, text: str) -> Complaint:
-    """What the reader of YAML says, which begins with a place."""
+def unreadable(number: int, path: Path, text: str) -> Complaint:
+    """A complaint of what the reader of YAML says, which begins with a place."""
     rest = text.removeprefix(str(path))
     found = _PLACE.match(rest)
     if found:
@@ -82,10 +82,12 @@ def _unreadable(number: int, path: Path, text: str) -> Complaint:
     return complaint(number, str(path), rest.removeprefix(": "))
 
 
-def _merged(drafts: Sequence[Draft], seed: int | None) -> Script:
+def merged(drafts: Sequence[Draft], seed: int | None, *, is_named: bool = True) -> Script:
+    """The script of files without a mistake. ``is_named``: rules without a name are called by their file and line."""
+    shown = _shown_paths(drafts)
     seeds = (seed, *(draft.seed for draft in drafts), 0)
     return Script(
-        rules=tuple(placed for draft in drafts for placed in _placed(draft, _shown_paths(drafts)[draft.path])),
+        rules=tuple(placed for draft in drafts for placed in _placed(draft, shown[draft.path], is_named)),
         states={name: spec for draft in drafts for name, spec in draft.states.items() if isinstance(spec, StateSpec)},
         data={name: value for draft in drafts for name, value in _written(draft, "data").items()},
         expect=tuple((_line(draft, way), one) for draft in drafts for way, one in draft.expect),
@@ -97,17 +99,17 @@ def _merged(drafts: Sequence[Draft], seed: int | None) -> Script:
     )
 
 
-def _placed(draft: Draft, shown: str) -> list[Placed]:
+def _placed(draft: Draft, shown: str, is_named: bool) -> list[Placed]:
     placed = []
     for way, rule in draft.rules:
         place = _line(draft, way)
-        name = rule.name or f"{shown}:{place.rpartition(':')[2]}"
-        placed.append(Placed(name, place, draft.path.parent, rule))
+        otherwise = f"{shown}:{place.rpartition(':')[2]}" if is_named else ""
+        placed.append(Placed(rule.name or otherwise, place, draft.path.parent, rule))
     return placed
 
 
 def _line(draft: Draft, way: Way) -> str:
-    return place_of(draft, way).rpartition(":")[0]
+    return line_of(place_of(draft, way))
 
 
 def _shown_paths(drafts: Sequence[Draft]) -> dict[Path, str]:

@@ -16,7 +16,7 @@ _WORDS: Final = ("status", "comment", "offending", "error_id")
 _PACE: Final = ("drip", "bandwidth")
 _BYTES: Final = ("send", "truncate", "corrupt")
 _ENDINGS: Final = ("abort", "close", "reset", "silence", "stop-reading", "refuse")
-_ANSWERS: Final = (*_WORDS, "pending", "answer", "store", "nothing")
+_ANSWERS: Final = (*_WORDS, "pending", "answer", "store", "call", "nothing")
 
 EVENT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "connect": ("delay", *_ENDINGS, "tls", *_PACE, "send"),

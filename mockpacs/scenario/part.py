@@ -19,6 +19,8 @@ class Part(BaseModel):
     """What a sentence calls it."""
     unknown: ClassVar[str] = ""
     """What a sentence calls one of its keys; without it a key of the noun."""
+    in_python: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only Python can say: files, their schema and their reference do not have them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -34,5 +36,6 @@ class Part(BaseModel):
 
     @classmethod
     def written(cls) -> dict[str, str]:
-        """The fields by the keys that people write."""
-        return {field.alias or name: name for name, field in cls.model_fields.items()}
+        """The fields by the keys that people write in files."""
+        fields = cls.model_fields.items()
+        return {field.alias or name: name for name, field in fields if name not in cls.in_python}

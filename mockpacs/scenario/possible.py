@@ -36,6 +36,7 @@ _EXCLUSIVE: Final = (
     ("accept", "reject"),
     *(("nothing", key) for key in sorted(ANSWERS | CHANGES | {"store"})),
     ("pending", "answer"),
+    *(("call", key) for key in sorted(ANSWERS - {"call"} | {"store"})),
 )
 """Keys of which one step can have one."""
 
@@ -93,10 +94,9 @@ def _has(words: Sequence[str]) -> str:
 
 
 def _written(step: Step) -> list[str]:
-    """The keys that say something, as people write them, in their order."""
-    return [
-        key for key, name in Step.written().items() if name in step.given or (name == "store" and step.store is False)
-    ]
+    """The keys that say something, as people write them, in their order, those of Python last."""
+    keys = [*Step.written().items(), *((name, name) for name in Step.in_python)]
+    return [key for key, name in keys if name in step.given or (name == "store" and step.store is False)]
 
 
 def _no_later(name: str) -> str:

@@ -128,7 +128,8 @@ def _part(part: type[Part]) -> Iterator[str]:
     yield "| key | value | meaning |"
     yield "|---|---|---|"
     for name, field in part.model_fields.items():
-        if part is not model.Expectation or name not in condition.When.model_fields:
+        is_inherited = part is model.Expectation and name in condition.When.model_fields
+        if not is_inherited and name not in part.in_python:
             yield _row([f"`{field.alias or name}`", _value(field), _meaning(field)])
     if part is model.Expectation:
         yield _row(["...", "", f"and the conditions of {_link(condition.When)}"])

@@ -61,7 +61,7 @@ def _parts_in(annotation: Any) -> list[type[Part]]:
 
 def of_part(part: type[Part]) -> Schema:
     """The long form of a part, and what may be written instead."""
-    fields = part.model_fields.items()
+    fields = [(name, field) for name, field in part.model_fields.items() if name not in part.in_python]
     whole: Schema = {
         "type": "object",
         "properties": {field.alias or name: of_field(field) for name, field in fields},

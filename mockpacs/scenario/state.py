@@ -51,6 +51,10 @@ class States:
         value = kept.values.get("" if key is None else key)
         return kept.start if value is None else value
 
+    def values(self) -> dict[str, dict[Key | None, str]]:
+        """All states: the value of each key that has one of its own, under None that of all others."""
+        return {name: {None: kept.start, **dict(kept.values.items())} for name, kept in self._kept.items()}
+
     def set(self, name: str, value: str, key: Key | None = None) -> None:
         """Give a key a new value; without one, all keys: those that are known and those to come."""
         kept = self._known(name)

@@ -106,6 +106,7 @@ class Step(Part):
 
     noun: ClassVar[str] = "a step"
     unknown: ClassVar[str] = "step"
+    in_python: ClassVar[frozenset[str]] = frozenset({"call"})
     # time
     delay: Delay | None = Field(None, description="time before the rest of the step")
     wait: Wait | None = Field(None, description="wait for the peer: cancel or end (of the association)")
@@ -119,6 +120,7 @@ class Step(Part):
     store: Flag | None = Field(
         None, description="whether a C-STORE is kept; without it: yes with success and warnings, no with failures"
     )
+    call: Text | None = Field(None, description="a Python function answers, by the name it was given; not in files")
     nothing: Flag = Field(False, description="no response")
     # association
     accept: Accept | None = Field(None, description="accept the association, on these terms")
@@ -156,7 +158,7 @@ class Step(Part):
         return bool(self.given & (ANSWERS | {"store"} | CHANGES))
 
 
-ANSWERS: Final = frozenset({"status", "comment", "offending", "error_id", "pending", "answer"})
+ANSWERS: Final = frozenset({"status", "comment", "offending", "error_id", "pending", "answer", "call"})
 """Keys that say what an answer is."""
 CHANGES: Final = frozenset({"lie", "truncate", "corrupt", "drip", "bandwidth"})
 """Keys that change how an answer looks on the wire."""

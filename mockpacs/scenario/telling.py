@@ -95,6 +95,7 @@ _TELLERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
     "bandwidth": lambda _, value: f"bandwidth {value} B/s",
     "close": lambda _, value: "half-close" if value.how == "half" else "close",
     "wait": lambda _, value: f"wait for {value.until}",
+    "call": lambda _, value: f"call {value}",
     "refuse": lambda _, value: f"refuse for {_seconds(value.seconds)}",
     "answer": lambda _, value: f"answer {value}" if isinstance(value, str) else "answer of the rule",
     "pending": lambda _, value: f"pending {' '.join(_written(value))}",

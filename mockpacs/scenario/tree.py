@@ -73,7 +73,14 @@ class Tree:
 
 
 def _place(node: Node, otherwise: str) -> str:
-    return otherwise if node is None else node.place
+    """Of nothing, and of a number made in Python, the place is that of its key."""
+    return getattr(node, "place", otherwise)
+
+
+def line_of(place: str) -> str:
+    """``path:line`` of ``path:line:column``; a place in Python has no column."""
+    before, _, column = place.rpartition(":")
+    return before if column.isdigit() and before.rpartition(":")[2].isdigit() else place
 
 
 def _below(part: type[Part], key: str) -> tuple[type[Part] | None, bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -135,8 +136,8 @@ def _zero_rate() -> int:
 def _percent(value: Any) -> float:
     """``20%``, or a fraction in Python."""
     if isinstance(value, str):
-        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", value.strip())
-        share = float(found[1]) / 100 if found else -1.0
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,40})?) ?%", value.strip())
+        share = float(Decimal(found[1]) / 100) if found else -1.0  # decimal: so that every fraction can be written
     else:
         share = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
     if 0 <= share <= 1:
@@ -223,9 +224,11 @@ def status_code(status: str, service: str) -> int | None:
 
 
 def _tag(value: Any) -> int:
-    """An attribute by keyword or ``(gggg,eeee)``."""
+    """An attribute by keyword or ``(gggg,eeee)``; a number in Python."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        if 0 <= value <= 0xFFFF_FFFF:
+            return int(value)
+        raise UnknownAttribute(str(value))
     text = str(value).strip()
     if found := re.fullmatch(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?", text):
         return int(found[1] + found[2], 16)
@@ -240,11 +243,17 @@ def tag_text(tag: int) -> str:
     return keyword_of(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
+def tag_key(tag: int) -> str:
+    """The same where the text must lead back to this very tag: overlays, for one, share their keywords."""
+    keyword = keyword_of(tag)
+    return keyword if keyword and tag_of(keyword) == tag else f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def _per(value: Any) -> str:
     if value in PER_WORDS:
         return PER_WORDS[PER_WORDS.index(value)]
     try:
-        return tag_text(_tag(value))
+        return tag_key(_tag(value))
     except ValueError:
         sentence = f"{quoted(value)} is not a key to count by: {', '.join(PER_WORDS)}, or an attribute"
         raise Unknown(sentence, value, (*PER_WORDS, *_COUNTED_BY)) from None
@@ -274,7 +283,7 @@ def _byte(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return str(value)
     raise ValueError(f"{quoted(value)} is not text")
 

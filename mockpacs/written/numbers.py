@@ -92,7 +92,7 @@ class Seconds:
         """The duration in seconds."""
         seconds: object = value
         if isinstance(value, str):
-            found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) ?(ms|s|m|min|h)?", value.strip())
+            found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,40})?) ?(ms|s|m|min|h)?", value.strip())
             seconds = float(found[1]) * self.UNITS[found[2] or ""] if found else None
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
             least = 0 if self.zero else 1e-9

@@ -6,7 +6,8 @@ Anchors, aliases, unknown tags and duplicate keys are errors: nobody needs them 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from pathlib import Path
+from collections.abc import Mapping as AnyMapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -80,6 +81,37 @@ def _contents(path: Path, what: str) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"{path}:{line}:1: not text in UTF-8 (byte 0x{data[error.start]:02X})") from error
     return text
+
+
+def nodes_of(value: Any, place: str, depth: int = 0) -> Any:
+    """Values made in Python as nodes at one place: texts, bytes (tagged ``!bytes``), paths, lists and mappings.
+
+    What is a node already is kept, and so are numbers, truths and whatever is no part of YAML: they are read as what
+    they are. Raises `ConfigurationError` for what is nested too deeply.
+    """
+    if depth > DEEPEST:
+        raise ConfigurationError(f"{place}: nested deeper than {DEEPEST} levels")
+    match value:
+        case Text() | Items() | Mapping():
+            return value
+        case str():
+            return Text(str.__str__(value), place)
+        case PurePath():
+            return Text(str(value), place)
+        case bytes():
+            return Text(value.hex(" "), place, "!bytes")
+        case list() | tuple() | set() | frozenset():
+            items = Items(place)
+            items.extend(nodes_of(one, place, depth + 1) for one in value)
+            return items
+        case AnyMapping():
+            mapping = Mapping(place)
+            for key, one in value.items():
+                mapping[Text(str.__str__(key), place) if isinstance(key, str) else key] = nodes_of(
+                    one, place, depth + 1
+                )
+            return mapping
+    return value
 
 
 def parse(text: str, name: str, tags: Container[str] = ()) -> Node:

@@ -146,25 +146,25 @@ def test_a_rule_acts_at_its_moment_only(moment: Moment, mark: int, rule: str) ->
 
 def test_an_engine_says_which_moments_its_rules_wait_for() -> None:
     asked = engine(MOMENTS)
-    assert asked.moments("C-STORE") == {
+    assert asked.cast.moments("C-STORE") == {
         Moment.REQUEST,
         Moment.BEFORE_RESPONSE,
         Moment.RECEIVED,
         Moment.PDU,
         Moment.AFTER_RESPONSE,
     }
-    assert asked.moments("C-ECHO") == {Moment.AFTER_RESPONSE}
-    assert asked.moments("release") == {Moment.REQUEST}
-    assert asked.moments("associate") == frozenset()
-    assert asked.marks("C-STORE") == ((Moment.PDU, 3), (Moment.RECEIVED, 1000), (Moment.RECEIVED, 256_000))
-    assert asked.marks("C-ECHO") == asked.marks("abort") == ()
+    assert asked.cast.moments("C-ECHO") == {Moment.AFTER_RESPONSE}
+    assert asked.cast.moments("release") == {Moment.REQUEST}
+    assert asked.cast.moments("associate") == frozenset()
+    assert asked.cast.marks("C-STORE") == ((Moment.PDU, 3), (Moment.RECEIVED, 1000), (Moment.RECEIVED, 256_000))
+    assert asked.cast.marks("C-ECHO") == asked.cast.marks("abort") == ()
 
 
 def test_an_engine_says_what_it_is_concerned_with() -> None:
     asked = engine("- { when: { service: C-STORE }, then: abort }\n- { when: { event: release }, then: close }")
     kinds = ("C-STORE", "release", "C-FIND", "associate", "nonsense")
-    assert [asked.concerns(kind) for kind in kinds] == [True, True, False, False, False]
-    assert not Engine(Script()).concerns("C-STORE")
+    assert [asked.cast.concerns(kind) for kind in kinds] == [True, True, False, False, False]
+    assert not Engine(Script()).cast.concerns("C-STORE")
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_an_engine_says_what_it_is_concerned_with() -> None:
 )
 def test_an_engine_says_for_which_services_it_wants_the_data_set(scenario: str, kinds: set[str]) -> None:
     asked = engine(scenario)
-    assert {kind for kind in ("C-STORE", "C-FIND", "C-ECHO", "release") if asked.wants_data(kind)} == kinds
-    assert bool(asked.tags) == bool(kinds)
+    assert {kind for kind in ("C-STORE", "C-FIND", "C-ECHO", "release") if asked.cast.wants_data(kind)} == kinds
+    assert bool(asked.cast.tags) == bool(kinds)
 
 
 def test_an_engine_names_the_attributes_it_looks_at() -> None:
@@ -203,7 +203,7 @@ def test_an_engine_names_the_attributes_it_looks_at() -> None:
         - { when: { service: C-STORE, dataset: { Rows: "1" } }, per: StudyInstanceUID, nth: 1, then: abort }
         """
     )
-    assert asked.tags == {0x00080052, 0x00100020, 0x00280010, 0x0020000D}
+    assert asked.cast.tags == {0x00080052, 0x00100020, 0x00280010, 0x0020000D}
 
 
 def test_the_data_set_is_read_once_and_only_for_a_rule_that_gets_that_far() -> None:

@@ -26,7 +26,7 @@ def test_other_rules_begin_at_the_start() -> None:
     assert fired(asked, [echo()] * 3) == ["twice", "twice", "-"]
     asked.change(engine("- { name: find, when: { service: C-FIND }, then: abort }").script)
     assert fired(asked, [echo(), find()]) == ["-", "find"]
-    assert (asked.concerns("C-ECHO"), asked.concerns("C-FIND")) == (False, True)
+    assert (asked.cast.concerns("C-ECHO"), asked.cast.concerns("C-FIND")) == (False, True)
 
 
 def test_a_change_takes_the_seed_of_the_new_script() -> None:
@@ -47,9 +47,9 @@ def test_a_rule_that_is_added_goes_above_all_others_and_their_counts_stay() -> N
 
 def test_a_rule_that_is_added_is_about_something_new() -> None:
     asked = engine(TWICE)
-    assert not asked.concerns("C-STORE")
+    assert not asked.cast.concerns("C-STORE")
     asked.add(placed("new", "C-STORE"))
-    assert asked.concerns("C-STORE")
+    assert asked.cast.concerns("C-STORE")
     assert fired(asked, [store()]) == ["new"]
 
 
@@ -58,7 +58,7 @@ def test_a_rule_can_be_removed() -> None:
     assert asked.remove("nothing") is False
     assert asked.remove("twice") is True
     assert fired(asked, [echo()]) == ["-"]
-    assert not asked.concerns("C-ECHO")
+    assert not asked.cast.concerns("C-ECHO")
     assert asked.script.rules == ()
 
 

@@ -171,9 +171,17 @@ def test_a_state_has_the_values_that_it_begins_with_or_is_set_to() -> None:
           - { when: { service: C-ECHO, state: { a: [two, "t*"] } }, then: reset }
           - { when: { service: C-FIND, state: { a: three } }, then: reset, set: { a: two } }
           - { when: { service: C-STORE, state: { b: { not: y } } }, then: reset, set: { a: { all: three } } }
+          - { when: { event: release }, then: reset, set: { b: z } }
         """
     )
-    assert line.endswith('state "b" is never "y". It begins as or is set to x.')
+    assert line.endswith('state "b" is never "y". It begins as or is set to x, z.')
+
+
+def test_a_state_that_no_rule_sets_may_be_set_from_outside_to_anything_that_is_no_slip() -> None:
+    rule = "{ when: { service: C-STORE, state: { archive: %s } }, then: { status: A700 } }"
+    script(f"state: {{ archive: open }}\nrules: [{rule % 'full'}]")
+    [line] = problems(f"state: {{ archive: open }}\nrules: [{rule % 'opem'}]")
+    assert line.endswith('state "archive" is never "opem". Did you mean "open"?')
 
 
 def test_values_of_states_are_not_judged_while_rules_are_wrong() -> None:
