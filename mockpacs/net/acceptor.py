@@ -38,6 +38,7 @@ from mockpacs.wire.text import printable
 if TYPE_CHECKING:  # only a server with a scenario loads these
     from mockpacs.net.conduct import Conduct
     from mockpacs.net.performer import Performer
+    from mockpacs.net.theatre import Theatre
     from mockpacs.scenario.step import Accept
     from mockpacs.scenario.tampering import Tampering
 
@@ -93,6 +94,16 @@ class Acceptor:
         self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)
         if self._conduct is not None:
             self._conduct.attach(self.link, self._watch)
+
+    def join(self, theatre: Theatre) -> None:
+        """A scenario came while the connection is open: its rules hold for what begins from now on."""
+        if self._conduct is None and not self._is_gone:
+            from mockpacs.net.conduct import Conduct
+
+            self._conduct = Conduct(theatre, self, self._upper)
+            self._conduct.attach(self.link, self._watch)
+            if self._dialogue is not None:
+                self._dialogue.join(theatre, self._conduct)
 
     @property
     def association(self) -> Association:

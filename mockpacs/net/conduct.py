@@ -95,7 +95,7 @@ class Conduct:
         """The connection stands."""
         self._link, self._watch = link, watch
         self.performer = Performer(link)
-        if self._theatre.engine.concerns("close"):
+        if self._theatre.engine.cast.concerns("close"):
             link.asked_at_end = self._stays_after_end
 
     def opened(self) -> None:
@@ -194,6 +194,11 @@ class Conduct:
         """Return when all that was queued is done and the peer has taken enough, or the connection is gone."""
         await self.performer.idle()
         await self._link.drained()
+
+    @property
+    def has_performed(self) -> bool:
+        """Whether all that was queued is done."""
+        return self.performer.is_idle
 
     def pace(self, fault: Fault) -> None:
         """Send everything from here on like this."""

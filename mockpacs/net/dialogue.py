@@ -24,6 +24,7 @@ from mockpacs.wire.status import (
 
 if TYPE_CHECKING:
     from mockpacs.net.stage import Actor, Stage
+    from mockpacs.net.theatre import Theatre
 
 
 class Dialogue:
@@ -52,9 +53,7 @@ class Dialogue:
         self._responder = Responder(environment, association, link, sender)
         self._stage: Stage | None = None
         if environment.theatre is not None and actor is not None:
-            from mockpacs.net.stage import Stage
-
-            self._stage = Stage(environment, environment.theatre, association, agreed, actor, self._responder)
+            self.join(environment.theatre, actor)
         self._waiting: deque[Incoming] = deque()
         self._current: Incoming | None = None
         self._is_proceeding = False
@@ -65,6 +64,12 @@ class Dialogue:
     def is_busy(self) -> bool:
         """Whether something waits for an answer of ours."""
         return self._current is not None
+
+    def join(self, theatre: Theatre, actor: Actor) -> None:
+        """Exchanges that begin from now on are played as a scenario says."""
+        from mockpacs.net.stage import Stage
+
+        self._stage = Stage(self._environment, theatre, self._association, self._agreed, actor, self._responder)
 
     def begin(self, context: AcceptedContext, command: Command, start: int) -> Incoming:
         """A request whose data set, if it has one, is still to come; ``start``: bytes received before its first PDU."""
@@ -146,7 +151,7 @@ class Dialogue:
         if self._stage is not None:
             self._stage.look(incoming)
         if incoming.scene is not None:
-            self._environment.spawn(incoming.scene.play(partial(self._end_scene, incoming)))
+            self._environment.spawn(incoming.scene.play(self._end_scene))
             return
         service = self._environment.registry.find(incoming.context.abstract_syntax, incoming.command.service)
         refusal = incoming.refusal()
@@ -177,10 +182,9 @@ class Dialogue:
             self._stage.reported(incoming, final)
         self._proceed()
 
-    def _end_scene(self, incoming: Incoming, final: Outcome | None, why_not: str) -> None:
-        """A scenario played this exchange and has answered it, or not: go on to the next."""
+    def _end_scene(self) -> None:
+        """A scenario played this exchange, and has reported it: go on to the next."""
         self._current = None
-        self._responder.report(incoming, final, why_not)
         self._proceed()
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.lanes import Lanes
@@ -17,6 +17,14 @@ from mockpacs.traffic.recorder import Recorder
 
 if TYPE_CHECKING:  # a server without a scenario does not load the language: 140 ms of its start
     from mockpacs.net.theatre import Theatre
+
+
+class Finishing(Protocol):
+    """An exchange that is about to end."""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the peer can have seen its final response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,9 @@ class Limits:
     """Requests of one association waiting for their turn before we stop reading."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Environment:
-    """The surroundings of an association."""
+    """The surroundings of an association. Only the theatre ever changes: see `Listener.play`."""
 
     house: House
     registry: Registry
@@ -51,8 +59,15 @@ class Environment:
     """Where every byte goes, None without a recording."""
     theatre: Theatre | None = None
     """The scenario that is played, None when the server only behaves by the standard."""
+    finishing: set[Finishing] = field(default_factory=set)
+    """Exchanges whose final response is on its way and that are not reported yet; only scenes need a time for that."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs now; a stop waits for it. The loop itself keeps only weak references."""
+
+    async def settled(self) -> None:
+        """Return when every exchange whose final response a peer can have seen has been reported."""
+        while any(one.is_sent for one in self.finishing):
+            await asyncio.sleep(0)  # a turn of the loop, not a time: what was sent is reported within a few
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside everything else."""

@@ -18,6 +18,7 @@ from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import OUT_OF_RESOURCES
 
 if TYPE_CHECKING:
+    from mockpacs.scenario.cast import Cast
     from mockpacs.scenario.stimulus import Facts
 
 _SPILL_FROM: Final = 1 << 20
@@ -66,6 +67,10 @@ class Played(Protocol):
     """The exchange of a request as a scenario plays it."""
 
     @property
+    def cast(self) -> Cast:
+        """The rules that decide about it, from its begin to its end."""
+
+    @property
     def final(self) -> Outcome | None:
         """The final response that was sent, None when there was none."""
 
@@ -75,8 +80,8 @@ class Played(Protocol):
     def stir(self) -> None:
         """A cancel came, or the association ended."""
 
-    async def play(self, finish: Callable[[Outcome | None, str], None]) -> None:
-        """All of it; ``finish`` is told the final response, and why when there is none."""
+    async def play(self, finish: Callable[[], None]) -> None:
+        """All of it; ``finish`` is called when the next exchange may begin."""
 
     def note_rules(self) -> None:
         """Tell the recording what was decided and is not in it yet."""

@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mockpacs.errors import StartError
 from mockpacs.net.acceptor import Acceptor
@@ -18,6 +18,9 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.link import RECEIVE_BUFFER_SIZE
 from mockpacs.traffic.exchange import Notice
 from mockpacs.traffic.recording.words import MADE_ROOM
+
+if TYPE_CHECKING:
+    from mockpacs.net.theatre import Theatre
 
 _BACKLOG: Final = 1024
 _ACCEPT_AT_ONCE: Final = 64
@@ -61,6 +64,13 @@ class Listener:
             self._doors.append((family, bound[-1]))
             self._listen(sock)
         return bound
+
+    def play(self, theatre: Theatre) -> None:
+        """A scenario where there was none: all connections follow it from their next exchange or event on."""
+        theatre.refuse = self.refuse
+        self._environment.theatre = theatre
+        for acceptor in self._connections:
+            acceptor.join(theatre)
 
     def refuse(self, seconds: float) -> None:
         """Listen to nobody for a while: who connects is refused. Associations go on."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mockpacs.net.incoming import Decided, Incoming
 from mockpacs.net.responder import response
@@ -28,8 +28,7 @@ from mockpacs.wire.status import PROCESSING_FAILURE
 if TYPE_CHECKING:
     from mockpacs.net.stage import Stage
 
-Finish = Callable[[Outcome | None, str], None]
-"""Called once, with the final response that was sent, None when there was none, and then why."""
+_NO_ANSWER: Final = "the association ended before the answer"
 
 
 class _Amended(NamedTuple):
@@ -50,7 +49,9 @@ class Scene:
         self._stage = stage
         self._incoming = incoming
         self._source = Source(stage, incoming)
-        self._marks = list(stage.theatre.engine.marks(incoming.command.service))
+        self.cast = stage.theatre.engine.cast
+        """The rules that decide about it: those of its begin, whatever changes meanwhile."""
+        self._marks = list(self.cast.marks(incoming.command.service))
         self._fragments = 1  # the command set was one
         self._marking: asyncio.Task[None] | None = None
         self._reached: list[Decision] = []
@@ -64,6 +65,8 @@ class Scene:
         self._is_silent = False
         self._is_over = False
         self._has_begun = False
+        self._is_complete = False  # the request, with all of its data set
+        self._is_reported = False
         incoming.decided = Decided()
 
     @property
@@ -120,9 +123,14 @@ class Scene:
 
     # when the request is complete
 
-    async def play(self, finish: Finish) -> None:
-        """All of it; ``finish`` is told in the end, whatever happens."""
-        why_not = "the association ended before the answer"
+    @property
+    def is_sent(self) -> bool:
+        """Of one that is finishing: whether the peer can have seen the final response."""
+        return self._stage.actor.has_performed
+
+    async def play(self, finish: Callable[[], None]) -> None:
+        """All of it; ``finish`` is called in the end, whatever happens."""
+        self._is_complete = True
         try:
             await self._play()
         except Exception as error:  # noqa: BLE001 - a defect of ours must not take the association, nor go unheard
@@ -132,17 +140,26 @@ class Scene:
                 self._stage.responder.respond(self._incoming, self._final)
                 self._stage.actor.flush()
         finally:
-            if self._final is None and self._incoming.decided.rule:
-                why_not = "no answer, by the scenario"
             self.note_rules()
             self._source.discard()
             for decision in self._later:
                 self._stage.environment.spawn(self._stage.afterwards(decision.later, decision.rule))
             try:
-                self._stage.reported(self._incoming, self._final)
+                self._report()
             finally:
                 self._incoming.scene = self._incoming.facts = None  # a circle would keep the data set for long
-                finish(self._final, why_not)
+                finish()
+
+    def _report(self) -> None:
+        """Tell the exchange, once: at its end, or when what a rule still does after the final response takes time."""
+        self._stage.environment.finishing.discard(self)
+        if self._is_reported:
+            return
+        self._is_reported = True
+        is_scripted = self._final is None and self._incoming.decided.rule
+        why_not = "no answer, by the scenario" if is_scripted else _NO_ANSWER
+        self._stage.responder.report(self._incoming, self._final, why_not)
+        self._stage.reported(self._incoming, self._final)
 
     async def _play(self) -> None:
         if self._marking is not None:
@@ -186,6 +203,8 @@ class Scene:
 
     async def _wait(self, act: Act) -> bool:
         """The delay of an act, and what it waits for. Whether the association goes on."""
+        if self._final is not None and self._is_complete and _takes_time(act):
+            self._report()
         if not await self._stage.pause(act.delay_seconds):
             self._is_over = True
         elif act.step.wait is not None:
@@ -261,6 +280,8 @@ class Scene:
         if not (is_last or is_touched or every) and after is None and outcome.is_plain:
             self._queue(outcome)
             return True
+        if is_last and self._is_complete:
+            self._stage.environment.finishing.add(self)
         await self._send(outcome, tampering)
         if is_last and not (self._stage.over.is_set() and tampering.fault.is_slow):
             self._final = outcome
@@ -352,6 +373,11 @@ class Scene:
             await self._stage.actor.performed()
         if act.ends:
             self._depart(act, rule)
+
+
+def _takes_time(act: Act) -> bool:
+    step = act.step
+    return bool(act.delay_seconds or step.wait or step.drip or step.bandwidth)
 
 
 def _every(act: Act | None) -> float:

@@ -13,6 +13,7 @@ from mockpacs.net.incoming import UNDECIDED, Decided, Incoming
 from mockpacs.net.responder import Responder, Sender
 from mockpacs.net.scene import Scene
 from mockpacs.net.theatre import Theatre
+from mockpacs.scenario.cast import Cast
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.facts import DataFacts
@@ -36,6 +37,10 @@ class Actor(Sender, Protocol):
 
     async def performed(self) -> None:
         """Return when all that was queued is done, or the connection is gone."""
+
+    @property
+    def has_performed(self) -> bool:
+        """Whether all that was queued is done: `performed` would return at once."""
 
     def depart(self, act: Act, rule: str) -> None:
         """End the association, or fall silent, as the act says."""
@@ -67,30 +72,35 @@ class Stage:
 
     def concerns(self, service: str) -> bool:
         """Whether a rule is about this service, or about a cancel of it."""
-        engine = self.theatre.engine
-        return engine.concerns(service) or (service in QUERIES and engine.concerns("cancel"))
+        cast = self.theatre.engine.cast
+        return cast.concerns(service) or (service in QUERIES and cast.concerns("cancel"))
 
     def look(self, incoming: Incoming) -> None:
         """Its turn has come: what rules and expectations look at is read now; afterwards the archive has it."""
-        engine, command = self.theatre.engine, incoming.command
-        if command.has_dataset and engine.wants_data(command.service):
+        cast, command = self._cast_of(incoming), incoming.command
+        if command.has_dataset and cast.wants_data(command.service):
             encoding = Encoding.of(incoming.context.transfer_syntax)
-            incoming.facts = DataFacts(incoming.far_head(), encoding, engine.tags)
+            incoming.facts = DataFacts(incoming.far_head(), encoding, cast.tags)
 
     def prepare(self, incoming: Incoming) -> None:
         """A rule may be about this request: from here on its exchange is a scene."""
         incoming.scene = Scene(self, incoming)
 
+    def _cast_of(self, incoming: Incoming) -> Cast:
+        """The rules an exchange began with hold for all of it."""
+        return incoming.scene.cast if incoming.scene is not None else self.theatre.engine.cast
+
     def decide(
         self, incoming: Incoming, moment: Moment, *, mark: int = 0, status: int | None = None
     ) -> Decision | None:
         """Ask the scenario; what fired is told with the exchange."""
-        if moment not in self.theatre.engine.moments(incoming.command.service):
+        cast = self._cast_of(incoming)
+        if moment not in cast.moments(incoming.command.service):
             return None
         if self.over.is_set() or not self.actor.can_send:
             return None  # there is nobody to whom anything could be done
         decision = self.theatre.engine.decide(
-            exchange_cue(incoming, self.association, moment, self.theatre.engine.tags, mark=mark, status=status)
+            exchange_cue(incoming, self.association, moment, cast.tags, mark=mark, status=status), cast
         )
         if decision is not None:
             incoming.decided.add(decision.rule, told(decision))
@@ -99,7 +109,7 @@ class Stage:
     def reported(self, incoming: Incoming, final: Outcome | None) -> None:
         """An exchange is over: expectations count it."""
         engine, status = self.theatre.engine, final.status if final else None
-        cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, engine.tags, status=status)
+        cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, engine.cast.tags, status=status)
         engine.reported(cue, incoming.decided.rule)
 
     async def pause(self, seconds: float) -> bool:
@@ -113,7 +123,7 @@ class Stage:
     def cancel(self, incoming: Incoming) -> None:
         """A C-CANCEL for this request, unless a rule has other plans with it."""
         engine, cue = self.theatre.engine, event_cue("cancel", self.association, incoming=incoming)
-        decision = engine.decide(cue) if engine.concerns("cancel") else None
+        decision = engine.decide(cue) if engine.cast.concerns("cancel") else None
         engine.reported(cue, decision.rule if decision else "")
         if decision is None:
             incoming.cancel()

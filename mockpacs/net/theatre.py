@@ -13,6 +13,7 @@ from mockpacs.scenario.engine import Engine
 from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.script import Script
 from mockpacs.scenario.step import Step
+from mockpacs.services.handler import Handler
 
 
 def nobody(_seconds: float) -> None:
@@ -30,6 +31,8 @@ class Theatre:
     """Stop listening for that many seconds."""
     contexts: Mapping[int, ssl.SSLContext] = field(default_factory=dict)
     """What a step shows as TLS, by its identity: see `contexts_of`."""
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    """The functions that ``call`` names."""
 
     def security(self, acts: tuple[Act, ...], usual: ssl.SSLContext | None) -> tuple[ssl.SSLContext | None, bool]:
         """The TLS of a new connection, and whether its handshake is to stall."""

@@ -63,7 +63,7 @@ class Usher:
     def asks(self, kind: str, association: Association, request: AssociateRQ | None = None) -> Decision | None:
         """What a rule wants at this event, None when none does. `settle` must follow for a ``request``."""
         engine, cue = self._theatre.engine, event_cue(kind, association, request)
-        decision = engine.decide(cue) if engine.concerns(kind) else None
+        decision = engine.decide(cue) if engine.cast.concerns(kind) else None
         rule = decision.rule if decision else ""
         if request is not None:
             self._asked = cue, rule

@@ -545,7 +545,7 @@ def test_a_place_across_parts_names_both(serve: Serve, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "is_recorded"),
     [
-        ({"memory": True}, False),
+        ({"memory": True, "record": False}, False),
         ({"memory": True, "recordings": "here"}, True),
         ({"storage": "there"}, True),
         ({"storage": "there", "recordings": "here"}, True),
