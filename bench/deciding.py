@@ -64,7 +64,7 @@ def stimuli(count: int, tags: frozenset[int]) -> Iterator[Stimulus]:
 
 if __name__ == "__main__":
     engine = Engine(parse_text(SCENARIO))
-    asked = list(stimuli(int(sys.argv[1]), engine.tags))
+    asked = list(stimuli(int(sys.argv[1]), engine.cast.tags))
     began = time.perf_counter()
     for stimulus in asked:
         engine.decide(stimulus)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
-import sys
-import threading
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from mockpacs.archive import Archive
 from mockpacs.config import Options, load
+from mockpacs.control.aside import aside
+from mockpacs.control.desk import Desk
+from mockpacs.control.steering import Steering
 from mockpacs.errors import MockpacsError, StartError
+from mockpacs.looping import LoopThread, new_loop, on_hangup, on_signals
 from mockpacs.serving import Observer, Serving
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.traffic.journal import Journal
@@ -25,7 +27,8 @@ from mockpacs.traffic.journal import Journal
 if TYPE_CHECKING:
     from mockpacs.scenario.engine import Engine, Tally
 
-T = TypeVar("T")
+
+_IDLE: Final = "this MockPACS does not serve; use it in a with block, or call start()"
 
 
 @dataclass(slots=True)
@@ -47,31 +50,47 @@ class Summary:
     """What the scenarios expected and did not happen; after the stop."""
 
 
-class MockPACS:
+class MockPACS(Steering):
     """A DICOM server. As a context manager, sync or async, it serves inside the block:
 
-    >>> with MockPACS(port=0, memory=True) as pacs:
+    >>> with MockPACS() as pacs:
     ...     print(pacs.host)
     127.0.0.1
 
-    Keywords are those of `Options`. Observers are called in the event loop. In a synchronous program the event loop
-    runs in one thread of its own.
+    What a test does with it is in `Steering`. Observers are called in the event loop, which has a thread of its own.
     """
 
-    def __init__(self, options: Options | None = None, *, observe: Observer | None = None, **overrides: Any) -> None:
-        """Without ``options``: a free port, in memory unless ``storage`` is given. ``observe`` is told every record.
+    def __init__(
+        self,
+        *scenarios: str | Path | Options,
+        options: Options | None = None,
+        strict: bool = False,
+        observe: Observer | None = None,
+        **overrides: Any,
+    ) -> None:
+        """``scenarios``: files, or names of shipped ones. Keywords are those of `Options`.
 
-        Raises `ConfigurationError` on an impossible option.
+        Without ``options``: a free port, in memory unless ``storage`` is given, and recorded into a folder that is gone
+        after the stop unless ``recordings`` names one. ``strict``: leaving the block fails as `check` does.
+        ``observe`` is told every record. Raises `ConfigurationError` on an impossible option.
         """
+        super().__init__()
+        paths, options = _sorted(scenarios, options)
+        if paths:
+            overrides["scenario"] = (*paths, *overrides.get("scenario", ()))
+        self._is_scratch = options is None and "recordings" not in overrides and "storage" not in overrides
         if options is None:
             options = _as_in_a_test(overrides)
         self.options = options.but(**overrides)
+        self.strict = strict
         self.summary = Summary()
         self.journal = Journal()
         """What happened lately, since the start; see `Journal`."""
         self._observers = [observe] if observe else []
         self._serving: Serving | None = None
-        self._thread: _LoopThread | None = None
+        self._thread: LoopThread | None = None
+        self._desk: Desk | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def host(self) -> str:
@@ -94,6 +113,19 @@ class MockPACS:
         return self._running.recording
 
     @property
+    def desk(self) -> Desk:
+        """From where the server is steered; after the stop it can still be read."""
+        if self._desk is None:
+            raise StartError(_IDLE)
+        return self._desk
+
+    @property
+    def url(self) -> str | None:
+        """Where the control API answers, None when it is off."""
+        door = self._running.door
+        return door.url if door else None
+
+    @property
     def aet(self) -> str:
         """Our AE title."""
         return self.options.aet
@@ -101,7 +133,7 @@ class MockPACS:
     @property
     def archive(self) -> Archive:
         """The stored instances."""
-        return self._running.archive
+        return self._running.desk.archive
 
     @property
     def engine(self) -> Engine | None:
@@ -114,19 +146,11 @@ class MockPACS:
 
         Raises `ConfigurationError` when they cannot be read; then the old ones go on.
         """
-        serving = self._running
-        if self._thread is not None:
-            self._thread.run(self._play(serving))
-        else:
-            serving.play(self.options)
-
-    async def _play(self, serving: Serving) -> None:
-        """In the event loop, between two things that happen."""
-        serving.play(self.options)
+        self._running.play(self.options)
 
     def start(self) -> Self:
         """Serve in a thread; returns when the port answers. Raises `StartError`, `ArchiveError`."""
-        thread = _LoopThread()
+        thread = LoopThread()
         try:
             self._serving = thread.run(self._open())
         except BaseException:
@@ -149,7 +173,7 @@ class MockPACS:
         """Serve in the foreground until SIGINT or SIGTERM; ``ready`` is called when the port answers."""
         if observe:
             self._observers.append(observe)
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(self._run(ready))
 
     def __enter__(self) -> Self:
@@ -158,33 +182,34 @@ class MockPACS:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._leave(is_checked=self.strict and kind is None)
 
     async def __aenter__(self) -> Self:
-        if not _watches_sockets(asyncio.get_running_loop()):
-            return await asyncio.to_thread(self.start)
-        self._serving = await self._open()
-        return self
+        return await aside(self.start)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread is not None:
-            await asyncio.to_thread(self.stop)
-        else:
-            await self._close()
+        await aside(lambda: self._leave(is_checked=self.strict and kind is None))
+
+    def _leave(self, *, is_checked: bool) -> None:
+        try:
+            if is_checked:
+                self.check()
+        finally:
+            self.stop()
 
     @property
     def _running(self) -> Serving:
         if self._serving is None:
-            raise StartError("this MockPACS does not serve; use it in a with block, or call start()")
+            raise StartError(_IDLE)
         return self._serving
 
     async def _run(self, ready: Callable[[MockPACS], None] | None) -> None:
         told_to_stop = asyncio.Event()
-        _on_signals(told_to_stop.set)
-        self._serving = await self._open(told_to_stop.set)
-        _on_hangup(self._reload)
+        on_signals(told_to_stop.set)
+        self._serving = await self._open(told_to_stop.set, in_foreground=True)
+        on_hangup(self._reload)
         # This process is ours: what was made to start it is not looked at again, and what an association leaves behind
         # is collected less often. Connecting, echo and release take a seventh less time.
         gc.freeze()
@@ -196,12 +221,27 @@ class MockPACS:
         finally:
             await self._close()
 
-    async def _open(self, failed: Callable[[], object] = lambda: None) -> Serving:
+    async def _open(self, failed: Callable[[], object] = lambda: None, *, in_foreground: bool = False) -> Serving:
         if self._serving is not None:
             raise StartError("this MockPACS serves already")
         self.summary = Summary()
-        self.journal = Journal(values=_values if self.options.recordings_folder else None)
-        return await Serving.open(self.options, self._observe, failed)
+        options = self.options
+        if self._is_scratch and options.record and options.recordings_folder is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="mockpacs-", ignore_cleanup_errors=True)
+            options = options.but(recordings=self._scratch.name)
+        self.journal = Journal(values=_values if options.recordings_folder else None)
+        try:
+            serving = await Serving.open(options, self.journal, self._observe, failed, in_foreground=in_foreground)
+        except BaseException:
+            self._sweep()
+            raise
+        self._desk = serving.desk
+        return serving
+
+    def _sweep(self) -> None:
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            scratch.cleanup()
 
     async def _close(self) -> None:
         serving, self._serving = self._serving, None
@@ -210,9 +250,10 @@ class MockPACS:
             try:
                 await serving.close(self.options.stop_timeout)
             finally:
-                if theatre := serving.environment.theatre:
-                    self.summary.rules = tuple(theatre.engine.tally())
-                    self.summary.unmet = tuple(theatre.engine.unmet())
+                if serving.environment.theatre:
+                    self.summary.rules = tuple(serving.desk.rules.tally())
+                    self.summary.unmet = tuple(serving.desk.rules.unmet())
+                self._sweep()
 
     def _reload(self) -> None:
         """As `reload`, for a signal: what goes wrong is told, and changes nothing."""
@@ -246,6 +287,12 @@ class MockPACS:
                 )
 
 
+def _sorted(given: Sequence[str | Path | Options], options: Options | None) -> tuple[list[str | Path], Options | None]:
+    """Scenarios, and options that were given first, as they are where nobody plays anything."""
+    paths = [one for one in given if not isinstance(one, Options)]
+    return paths, next((one for one in given if isinstance(one, Options)), options)
+
+
 def _as_in_a_test(overrides: Mapping[str, Any]) -> Options:
     """A free port, in memory unless there is a place for it; what scenarios say about the server holds too."""
     options = Options(port=0, memory="storage" not in overrides)
@@ -260,47 +307,3 @@ def _values(exchange: Exchange, tag: int) -> Sequence[str] | None:
     from mockpacs.traffic.selection import values_of
 
     return values_of(exchange, tag) if exchange.place else None
-
-
-class _LoopThread:
-    """An event loop in a thread of its own, for synchronous programs."""
-
-    def __init__(self) -> None:
-        self._loop = _new_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="mockpacs", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and wait for it; what it raises is raised here."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def end(self) -> None:
-        """Stop the loop, join the thread."""
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """A loop that watches sockets: the usual one of Windows does not."""
-    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
-
-
-def _watches_sockets(loop: asyncio.AbstractEventLoop) -> bool:
-    return sys.platform != "win32" or isinstance(loop, asyncio.SelectorEventLoop)
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-
-
-def _on_hangup(reload: Callable[[], None]) -> None:
-    """SIGHUP, where there is one, asks a server to read its scenarios again."""
-    if hasattr(signal, "SIGHUP"):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)

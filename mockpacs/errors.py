@@ -12,6 +12,7 @@ MockpacsError                   everything below; its text is a sentence a user 
 ├── RecordingError              a recording cannot be written, or a file is not a recording
 ├── FilterError                 a filter that cannot be understood; carries the column of what is wrong
 ├── WaitError                   what a test waited for did not come in time; a TimeoutError as well
+├── VerificationError           what a test says must have happened did not; an AssertionError as well
 ├── IdentifierError             a query identifier that cannot be answered; carries the DIMSE status to answer with
 └── LocalProtocolError          a caller of ``wire`` asked for something the state machine does not allow
 """
@@ -69,6 +70,10 @@ class FilterError(MockpacsError):
 
 class WaitError(MockpacsError, TimeoutError):
     """What was waited for did not come in time."""
+
+
+class VerificationError(MockpacsError, AssertionError):
+    """What must have happened did not, or what must not have did. Its text shows what came nearest."""
 
 
 class IdentifierError(MockpacsError):

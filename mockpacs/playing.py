@@ -21,13 +21,6 @@ def theatre_of(script: Script) -> Theatre:
     return Theatre(Engine(script), read_sets(script.data), contexts=contexts_of(script))
 
 
-def change(theatre: Theatre, script: Script) -> None:
-    """Play something else from now on; associations that are open go on under the new rules."""
-    contexts, answers = contexts_of(script), read_sets(script.data)
-    theatre.contexts, theatre.answers = contexts, answers
-    theatre.engine.change(script)
-
-
 def facts_of(script: Script) -> list[str]:
     """What a recording says about it."""
     return [*(f"scenario {name}" for name in script.names if name), f"seed {script.seed}"]

@@ -7,21 +7,32 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mockpacs.archive import Archive, QueryOptions
 from mockpacs.config import NamedUser, Options, User
 from mockpacs.config.archive import archive_options
+from mockpacs.config.options import HTTP_PORT
+from mockpacs.control.desk import Desk, House
 from mockpacs.errors import RecordingError, StopError
 from mockpacs.net.environment import Environment, Limits
 from mockpacs.net.lanes import Lanes
 from mockpacs.net.listener import Listener
 from mockpacs.services.access import Access, Credential
-from mockpacs.services.negotiation import House
+from mockpacs.services.negotiation import House as Rooms
 from mockpacs.services.registry import Registry
 from mockpacs.traffic.exchange import Notice, Record
+from mockpacs.traffic.journal import Journal
 from mockpacs.traffic.recorder import Recorder
 from mockpacs.version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+
+    from mockpacs.scenario.script import Script
+    from mockpacs.web.door import Door
 
 Observer = Callable[[Record], None]
 
@@ -32,29 +43,36 @@ _TOKEN_KINDS = {"kerberos": 3, "saml": 4, "jwt": 5}
 class Serving:
     """The parts of a server while it serves."""
 
+    desk: Desk
     archive: Archive
     lanes: Lanes
     listener: Listener
     environment: Environment
     addresses: list[tuple[str, int]]
     started: float
+    door: Door | None = None
 
     @classmethod
-    async def open(cls, options: Options, observe: Observer, failed: Callable[[], object]) -> Serving:
-        """Everything in order, from the disk up to the port; nothing is left behind when a step fails.
+    async def open(
+        cls,
+        options: Options,
+        journal: Journal,
+        observe: Observer,
+        failed: Callable[[], object],
+        *,
+        in_foreground: bool = False,
+    ) -> Serving:
+        """Everything in order, from the disk up to the ports; nothing is left behind when a step fails.
 
-        ``failed`` is called when traffic was stopped because it cannot be recorded; `close` then says why.
+        ``failed`` is called when traffic was stopped because it cannot be recorded; `close` then says why. A server
+        in the foreground has the control API unless it is switched off.
         """
-        tls = None
-        if options.tls_cert is not None:
-            from mockpacs.net.tls import server_context
-
-            tls = server_context(options.tls_cert, options.tls_key, options.tls_client_ca)
+        tls = _tls(options)
         with contextlib.ExitStack() as undo:
             archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
             undo.callback(archive.close)
             _preload(archive, options, observe)
-            theatre, facts = None, []
+            theatre, facts, script = None, [], None
             if options.scenario:
                 from mockpacs import playing  # what it loads costs 200 ms, paid by those who play something
 
@@ -71,23 +89,21 @@ class Serving:
             )
             undo.callback(lanes.close, wait=True)
             undo.callback(lanes.finish_writing, 1.0)
+            rooms = Rooms(registry.offer, _access(options), options.max_pdu)
             environment = Environment(
-                house=House(registry.offer, _access(options), options.max_pdu),
-                registry=registry,
-                spool=archive.spool,
-                lanes=lanes,
-                limits=_limits(options),
-                observe=observe,
-                recorder=recorder,
-                theatre=theatre,
+                rooms, registry, archive.spool, lanes, _limits(options), observe, recorder, theatre
             )
             listener = Listener(environment, tls)
             if theatre is not None:
                 theatre.refuse = listener.refuse
             undo.callback(listener.halt)
             addresses = await listener.open(options.host, options.port)
+            refill = partial(_preload, archive, options, observe)
+            house = House(journal, archive, environment, listener, addresses, refill, options)
+            desk = Desk(house, lambda: script or _nothing(options))
+            door = await _door(desk, options, in_foreground=in_foreground)
             undo.pop_all()
-        serving = cls(archive, lanes, listener, environment, addresses, time.monotonic())
+        serving = cls(desk, archive, lanes, listener, environment, addresses, time.monotonic(), door)
         if recorder is not None:
             recorder.on_failure = lambda error: serving.halt(error, failed)
         return serving
@@ -103,11 +119,10 @@ class Serving:
 
         Raises `ConfigurationError`; then the old ones go on.
         """
-        theatre = self.environment.theatre
-        if theatre is not None:
+        if options.scenario:
             from mockpacs import playing
 
-            playing.change(theatre, playing.script_of(options))
+            self.desk.rules.restart(playing.script_of(options))
 
     def halt(self, error: RecordingError, then: Callable[[], object]) -> None:
         """What cannot be recorded does not happen."""
@@ -122,6 +137,9 @@ class Serving:
         Raises StopError naming what did not end, RecordingError when traffic had been stopped.
         """
         until = time.monotonic() + timeout_seconds
+        self.desk.close()
+        if self.door is not None:
+            await self.door.close(timeout_seconds / 4)
         await self.listener.close(timeout_seconds / 2)
         written = self.lanes.finish_writing(max(0.1, until - time.monotonic()))
         if tasks := list(self.environment.tasks):
@@ -133,12 +151,40 @@ class Serving:
         if recorder := self.environment.recorder:
             recorder.close()
         if not written or unfinished:
+            what = ", ".join(sorted(task.get_name() for task in unfinished if task.get_name().startswith("handler")))
             raise StopError(
-                f"after {timeout_seconds:g} s something still works on the archive: it is left to end by itself"
+                f"after {timeout_seconds:g} s {what or 'something'} still works{'' if what else ' on the archive'}: "
+                "it is left to end by itself"
             )
         self.archive.close()
         if recorder and recorder.failure:
             raise recorder.failure
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        return None
+    from mockpacs.net.tls import server_context
+
+    return server_context(options.tls_cert, options.tls_key, options.tls_client_ca)
+
+
+def _nothing(options: Options) -> Script:
+    """What a server without a scenario plays."""
+    from mockpacs.scenario.script import Script
+
+    return Script(seed=options.seed or 0)
+
+
+async def _door(desk: Desk, options: Options, *, in_foreground: bool) -> Door | None:
+    """The control API; where nobody said so it is only opened in the foreground, and makes way for who was there."""
+    if options.http == "off" or (options.http == "auto" and not in_foreground):
+        return None
+    from mockpacs.web.door import Door, Settings
+
+    is_fixed = options.http != "auto"
+    port = int(options.http) if is_fixed else HTTP_PORT if options.port else 0
+    return await Door.open(desk, Settings(options.http_host, port, is_fixed, options.http_token))
 
 
 def _recorder(options: Options, facts: Sequence[str]) -> Recorder | None:
@@ -152,7 +198,7 @@ def _recorder(options: Options, facts: Sequence[str]) -> Recorder | None:
 
 def _preload(archive: Archive, options: Options, observe: Observer) -> None:
     for path in options.preload:
-        for added in archive.add(path):
+        for added in archive.take(path):
             if added.problem:
                 observe(Notice(time.time(), "trouble", f"{added.path} was not preloaded: {added.problem}"))
 

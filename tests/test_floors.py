@@ -18,9 +18,10 @@ FLOORS = [
     {"traffic", "scenario", "archive"},
     {"services"},
     {"net"},
-    {"replay"},
-    {"app", "serving", "playing", "config"},
-    {"cli", "web", "pytest_plugin", "__init__", "__main__"},
+    {"replay", "control"},
+    {"web"},
+    {"app", "serving", "playing", "config", "looping"},
+    {"cli", "pytest_plugin", "plugin", "__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Next door on the same floor: wire knows the errors, the assembly the configuration, the faces one another.
@@ -29,18 +30,25 @@ DOORS = {
     ("written", "errors"),
     ("app", "serving"),
     ("app", "config"),
+    ("app", "looping"),
     ("serving", "config"),
     ("serving", "playing"),
     ("playing", "config"),
     ("__main__", "cli"),
+    ("pytest_plugin", "plugin"),
     ("cli", "__init__"),
     ("__init__", "app"),
 }
-NETWORKERS = {"net", "replay", "app", "serving", "cli", "web", "pytest_plugin"}
+NETWORKERS = {"net", "replay", "control", "web", "app", "serving", "looping", "cli"}
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},
-    "pydicom": {"wire", "traffic", "archive", "services", "scenario"},
+    "pydicom": {"wire", "traffic", "archive", "services", "scenario", "control"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
+    "anyio": {"web"},
+    "h11": {"web"},
+    "pytest": {"pytest_plugin", "plugin"},
     "peewee": {"archive", "traffic"},
     "dpkt": {"traffic"},
     "playhouse": {"archive"},

@@ -1,0 +1,191 @@
+"""What a test does with a running server: script it, wait for what happens, check what happened, put it back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from mockpacs.control.aside import aside
+from mockpacs.control.desk import Desk
+from mockpacs.errors import VerificationError
+from mockpacs.traffic.exchange import Exchange
+
+if TYPE_CHECKING:  # the language of scenarios loads with the first rule, the filter with the first question
+    from mockpacs.control.fluent import When
+    from mockpacs.control.rules import Rules
+    from mockpacs.traffic.findings.finding import Finding
+    from mockpacs.traffic.journal import Match
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OURS: Final = str(Path(__file__).parent.parent)
+
+
+class Steering:
+    """The part of `MockPACS` that test authors use. ``desk``: the server, while it serves and after it has stopped."""
+
+    def __init__(self) -> None:
+        self._unfinished: list[When] = []
+        self._allowed: list[str] = []
+
+    @property
+    def desk(self) -> Desk:
+        """From where the server is steered. Raises `StartError` when it never served."""
+        raise NotImplementedError
+
+    # rules
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that are played; ``print(pacs.rules)`` shows them as a YAML scenario."""
+        return self.desk.rules
+
+    def when(self, what: str, /, *, name: str = "", **conditions: Any) -> When:
+        """A rule about a service (C-STORE) or an event (associate), to be ended with what happens then.
+
+        >>> from mockpacs import MockPACS
+        >>> with MockPACS() as pacs:
+        ...     rule = pacs.when("C-STORE", calling="CT*").reply("out-of-resources", times=2)
+
+        The conditions are those of ``when`` in a scenario: calling, called, peer, sop_class, query, dataset, at, ... It
+        stands above all rules that are there. What cannot be is told by what ends it, as a `ScenarioError`.
+        """
+        from mockpacs.control.fluent import When
+        from mockpacs.control.fluent import conditions as read
+
+        return When(
+            self.rules, _caller(), {**({"name": name} if name else {}), **read(what, conditions)}, self._unfinished
+        )
+
+    def on(self, what: str, /, *, name: str = "", **more: Any) -> Callable[[F], F]:
+        """Have a Python function answer: ``@pacs.on("C-FIND", calling="CT*", times=1)``.
+
+        It is called with the request and returns what is answered: see docs/testing.md. Conditions and the keys of a
+        rule (times, nth, chance, per) are as for `when`. Raises `ScenarioError`.
+        """
+        from mockpacs.control.fluent import conditions, split
+
+        place = _caller()
+        given, of_rule = split(more)
+
+        def register(function: F) -> F:
+            called = self.desk.handlers.add(function, name)
+            rule = {"name": called, "when": conditions(what, given), "then": {"call": called}, **of_rule}
+            try:
+                self.rules.add(rule, place=place)
+            except Exception:
+                self.desk.handlers.remove(called)
+                raise
+            return function
+
+        return register
+
+    # looking
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What was asked and answered so far, the oldest first; nothing that a client has seen answered is missing."""
+        self.desk.settle()
+        return self.desk.journal.exchanges
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What peers did that the standard does not allow, read from the recording."""
+        from mockpacs.control.checkup import findings
+
+        return findings(self.desk)
+
+    @overload
+    def wait_for(self, what: str | None = None, /, *, count: None = None, **terms: Any) -> Exchange: ...
+    @overload
+    def wait_for(self, what: str | None = None, /, *, count: int, **terms: Any) -> list[Exchange]: ...
+    def wait_for(
+        self, what: str | None = None, /, *, count: int | None = None, timeout: float = 10.0, **terms: Any
+    ) -> Exchange | list[Exchange]:
+        """Wait until an exchange matches and return it; with ``count`` that many, as a list. Earlier ones count.
+
+        ``what`` is a service; the terms are keys of the filter (status, calling, rule, dataset={...}, ...), ``filter``
+        a whole filter, ``where`` a function of an exchange. It blocks for at most ``timeout`` seconds; `async_wait_for`
+        does not. Raises `WaitError`, which says what came instead, and `FilterError`.
+        """
+        from mockpacs.control.verification import wait_for
+
+        found = wait_for(self.desk, _match(what, terms), 1 if count is None else count, timeout)
+        return found[0] if count is None else found
+
+    async def async_wait_for(self, what: str | None = None, /, **how: Any) -> Any:
+        """As `wait_for`, for a coroutine: the event loop goes on meanwhile."""
+        return await aside(lambda: self.wait_for(what, **how))
+
+    def verify(
+        self, what: str | None = None, /, *, count: int | str | None = None, timeout: float = 0.0, **terms: Any
+    ) -> list[Exchange]:
+        """Check how many exchanges match: exactly ``count``, "2..4", "3..", or at least one. Returns them.
+
+        Whatever a client has seen answered is counted. ``timeout`` seconds are waited for what is still to come. The
+        terms are those of `wait_for`. Raises `VerificationError`, an AssertionError that shows what came nearest.
+        """
+        from mockpacs.control.verification import verify
+
+        return verify(self.desk, _match(what, terms), count, timeout)
+
+    async def async_verify(self, what: str | None = None, /, **how: Any) -> list[Exchange]:
+        """As `verify`, for a coroutine: the event loop goes on meanwhile."""
+        return await aside(lambda: self.verify(what, **how))
+
+    # checking and putting back
+
+    def allow(self, *checks: str) -> None:
+        """What peers may do although the standard does not allow it: names of checks, patterns; ``*`` is all."""
+        self._allowed += checks
+
+    def check(self) -> None:
+        """Fail when something is wrong that a test may not have looked at.
+
+        That is: an expectation of a scenario that is not met, a handler that raised, a rule added by code that never
+        fired, a `when` that was never ended, a peer that broke the protocol. Raises `VerificationError`.
+        """
+        if complaints := self.complaints():
+            raise VerificationError("\n\n".join(complaints))
+
+    def complaints(self) -> list[str]:
+        """What `check` raises, a paragraph each; empty when all is well."""
+        from mockpacs.control.checkup import complaints
+
+        return complaints(self.desk, unfinished=self._unfinished, allowed=self._allowed)
+
+    def reset(self, *what: str) -> None:
+        """Put back to how it was at the start: "rules", "state", "journal", "archive"; without a word all of them.
+
+        An archive on disk is only emptied when "archive" is named. Raises `ConfigurationError` for another word.
+        """
+        if "rules" in self.desk.reset(*what):
+            self._unfinished.clear()
+            self._allowed.clear()
+
+
+def _match(what: str | None, terms: dict[str, Any]) -> Match:
+    """The filter, or the function, that keywords stand for."""
+    from mockpacs.control.wanted import wanted
+
+    where = terms.pop("where", None)
+    if where is None:
+        return wanted(what, **terms)
+    if not (what or terms):
+        return where  # type: ignore[no-any-return]
+    filter_ = wanted(what, **terms)
+    if filter_.tags:
+        from mockpacs.traffic.selection import values_of
+
+        return lambda exchange: filter_.matches(exchange, values_of) and where(exchange)
+    return lambda exchange: filter_.matches(exchange) and where(exchange)
+
+
+def _caller() -> str:
+    """``test_sender.py:12``: the line outside of mockpacs that asked for this."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
