@@ -36,6 +36,12 @@ READ: list[tuple[str, str, object]] = [
     ("on_duplicate", "refuse", "refuse"),
     ("unknown_values", "match", "match"),
     ("verbose", "2", 2),
+    ("http", "8112", 8112),
+    ("http", "0", 0),
+    ("http", " Auto ", "auto"),
+    ("http", "off", "off"),
+    ("http_host", "localhost", "localhost"),
+    ("http_token", "opensesame", "opensesame"),
     ("called_aets", "MOCK*", ("MOCK*",)),
     ("preload", "a.dcm", (Path("a.dcm"),)),
     ("users", "alice", (NamedUser("alice"),)),
@@ -61,6 +67,11 @@ REFUSED: list[tuple[str, str, str]] = [
     ("max_pdu", "4095", "from 4096"),
     ("max_instance_size", "2 apples", "kB, MB, GB"),
     ("memory", "perhaps", "true or false"),
+    ("http", "65536", "is not a port from 0 to 65535, auto or off"),
+    ("http", "-1", "is not a port from 0 to 65535, auto or off"),
+    ("http", "of", 'did you mean "off"?'),
+    ("http_token", "short", "it is not 8 to 1024 visible ASCII characters"),
+    ("http_token", "with a space", "it is not 8 to 1024 visible ASCII characters"),
     ("on_duplicate", "kep", 'one of keep, replace, refuse; did you mean "keep"?'),
     ("person_name_case", "INSENSITIVE", 'did you mean "insensitive"?'),
     ("called_aets", "A\x1b[2J", r"A\x1b[2J"),
@@ -250,6 +261,8 @@ CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
     ({"tls_key": "k"}, "--tls-key: a private key needs its certificate"),
     ({"tls_client_ca": "a"}, "--tls-client-ca: client certificates are only asked for with TLS"),
     ({"user_identity": "require"}, "--user-identity: "),
+    ({"http_host": "0.0.0.0"}, 'http_token: other machines reach "0.0.0.0" (http_host): set http_token, or http: off'),
+    ({"http_host": "pacs.test", "http": "8112"}, "http_token: other machines reach"),
 ]
 
 
@@ -269,9 +282,35 @@ def test_user_identity_is_checked_by_default_only_when_there_are_users() -> None
     assert Options(users=(NamedUser("a"),), user_identity="require").identity_rule == "require"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.3.2.1"])
+def test_a_control_api_that_only_this_machine_reaches_needs_no_token(host: str) -> None:
+    assert Options(http_host=host, http=8112).http_token == ""
+
+
+def test_a_control_api_that_others_reach_needs_a_token_unless_it_is_off() -> None:
+    assert Options(http_host="0.0.0.0", http_token="opensesame").http_host == "0.0.0.0"
+    assert Options(http_host="0.0.0.0", http="off").http == "off"
+
+
+def test_python_says_whether_there_is_a_control_api_with_a_truth_too() -> None:
+    assert Options(http=False).http == "off"  # type: ignore[arg-type]
+    assert Options(http=True).http == "auto"  # type: ignore[arg-type]
+
+
+def test_a_scenario_does_not_open_the_control_api(tmp_path: Path) -> None:
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text("mockpacs: 1\nserver:\n  http_host: 0.0.0.0\n  http_token: opensesame\n")
+    with pytest.raises(ConfigurationError, match=r"s\.yaml:3:3: http_host is not for a scenario to say"):
+        load(None, {}, {"scenario": str(scenario)})
+
+
 def test_a_secret_is_never_in_a_repr_or_in_an_error() -> None:
-    options = Options(users=("alice:hunter2", "jwt=hunter2"))  # type: ignore[arg-type]
+    options = Options(users=("alice:hunter2", "jwt=hunter2"), http_token="hunter2hunter2")  # type: ignore[arg-type]
     assert "hunter2" not in repr(options)
+    assert "hunter2" not in schema()["http_token"].kind.write(options.http_token)
+    with pytest.raises(ConfigurationError) as caught:
+        Options(http_token="hunter2 hunter2")
+    assert "hunter2" not in str(caught.value)
     with pytest.raises(ConfigurationError) as caught:
         load(None, {"MOCKPACS_USERS": '[{nam: alice, password: hunter2}, ":hunter2"]'}, {})
     assert "hunter2" not in str(caught.value)

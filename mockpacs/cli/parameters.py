@@ -25,7 +25,11 @@ METAVARS = {
     "Title": "AET",
     "UserKind": "USER",
     "Seed": "N|random",
+    "Port": "PORT",
+    "Secret": "TOKEN",
 }
+_NO = "no_"
+"""Begins the parameters that say the negative of an option that is no flag: ``--no-http``."""
 
 
 class TextCommand(TyperCommand):
@@ -56,10 +60,28 @@ class TextCommand(TyperCommand):
 def as_typed(command: Callable[..., None]) -> Callable[..., None]:
     """Give a ``command(config, **given)`` one parameter per option. All are text: the table says what they become."""
     parameters = [inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)]
-    parameters += [_parameter(option) for option in schema().values()]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
+    for option in schema().values():
+        parameters.append(_parameter(option))
+        if negative_of(option) is not None:
+            parameters.append(_negative(option))
+
+    def typed(config: str | None = None, **given: Any) -> None:
+        command(config, **_positive(given))
+
+    typed.__name__, typed.__doc__ = command.__name__, command.__doc__
+    typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    typed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return typed
+
+
+def _positive(given: dict[str, Any]) -> dict[str, Any]:
+    """``--no-http`` as what it means: a value of ``http``."""
+    for option in schema().values():
+        if given.pop(_NO + option.name, False):
+            if given[option.name] is not None:
+                raise typer.BadParameter(f"{option.flag} and --no-{option.flag[2:]} say the opposite of one another")
+            given[option.name] = negative_of(option)
+    return given
 
 
 def spread(arguments: Iterable[str]) -> list[str]:
@@ -86,6 +108,17 @@ def _parameter(option: Option) -> inspect.Parameter:
     )
 
 
+def negative_of(option: Option) -> object:
+    """What ``--no-...`` means for an option that is no flag; None when there is no such thing."""
+    return getattr(option.kind, "negative", None)
+
+
+def _negative(option: Option) -> inspect.Parameter:
+    info = typer.Option(f"--no-{option.flag[2:]}", help=f"The same as {option.flag} {negative_of(option)}.")
+    annotation = Annotated[bool, info]
+    return inspect.Parameter(_NO + option.name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+
+
 def _typed(option: Option) -> tuple[Any, Any]:
     shown: dict[str, Any] = {"help": _help(option), "show_default": False}
     if option.name == "verbose":
@@ -107,5 +140,5 @@ def _metavar(option: Option) -> str:
 
 
 def _help(option: Option) -> str:
-    default = "" if option.default in (None, (), False, 0) else f" [default: {option.kind.write(option.default)}]"
+    default = "" if option.default in (None, (), "", False, 0) else f" [default: {option.kind.write(option.default)}]"
     return f"{option.about}{default}"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mockpacs import __version__
+from mockpacs.config.options import HTTP_PORT
 from mockpacs.traffic.render import as_json, duration, iso_time, line, number_of, size
 from mockpacs.wire.text import printable
+from mockpacs.written.port import AUTO
 
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS, Summary
@@ -44,6 +46,7 @@ class TextReport:
             f"DICOM    {address(pacs.host, pacs.port)}   AE title {pacs.aet} ({_called(options)})",
             f"storage  {_place(options)}   {number_of(counts.instances, 'instance')}",
             f"recorder {pacs.recording or 'off'}",
+            f"control  {_control(pacs.url, options)}",
         ]
         if pacs.engine:
             lines += _scenarios(pacs.engine.script)
@@ -93,6 +96,7 @@ class JsonReport:
                 "storage": None if options.memory else str(options.storage),
                 "instances": counts.instances,
                 "recording": str(pacs.recording) if pacs.recording else None,
+                "control": f"{pacs.url}/api/v1/" if pacs.url else None,
                 "scenarios": list(pacs.engine.script.names) if pacs.engine else [],
                 "seed": pacs.engine.seed if pacs.engine else None,
                 "repaired": str(pacs.archive.recovery),
@@ -154,6 +158,15 @@ def _called(options: Options) -> str:
     if not options.called_aets:
         return "any called title accepted"
     return f"called titles accepted: {', '.join(options.called_aets)}"
+
+
+def _control(url: str | None, options: Options) -> str:
+    """Where the control API is, and what there is to know before asking it."""
+    if url is None:
+        return "off"
+    token = "   with the token" if options.http_token else ""
+    moved = options.http == AUTO and options.port and not url.endswith(f":{HTTP_PORT}")
+    return f"{url}/api/v1/{token}{f'   (port {HTTP_PORT} is in use)' if moved else ''}"
 
 
 def _place(options: Options) -> str:

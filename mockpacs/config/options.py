@@ -9,13 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mockpacs.config.users import User, UserKind
 from mockpacs.errors import ConfigurationError
 from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted
 from mockpacs.written.numbers import Seconds, Size, Whole
+from mockpacs.written.port import OFF, Port, Secret
 from mockpacs.written.words import Choice, FilePath, Flag, Host, OptionalPath, ScenarioPath, Seed, Title
+
+HTTP_PORT: Final = 8112
+"""Where the control API of ``mockpacs serve`` is by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,12 @@ class Option:
 
 
 def _key(group: str, kind: Kind, default: Any, about: str) -> Any:
-    return field(default=default, metadata={"group": group, "kind": kind, "about": about})
+    is_shown = not isinstance(kind, Secret)
+    return field(default=default, repr=is_shown, metadata={"group": group, "kind": kind, "about": about})
 
 
 _NETWORK, _SCENARIO, _ARCHIVE, _QUERY = "Network", "Scenario", "Archive and storage", "Query"
-_ACCESS, _RECORDING, _OUTPUT = "Access", "Recording", "Output"
+_ACCESS, _RECORDING, _CONTROL, _OUTPUT = "Access", "Recording", "Control API", "Output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +184,21 @@ class Options:
         "Size of all recordings of the folder together; beyond it the oldest are deleted. 0 sets no limit.",
     )
 
+    http: int | str = _key(
+        _CONTROL,
+        Port(),
+        "auto",
+        "TCP port of the control API (HTTP); 0 takes a free one. auto: serve takes 8112, or a free one when that is in "
+        "use or the DICOM port is 0; within another Python program it is off.",
+    )
+    http_host: str = _key(_CONTROL, Host(), "127.0.0.1", "Address the control API listens on.")
+    http_token: str = _key(
+        _CONTROL,
+        Secret(),
+        "",
+        "What clients of the control API must send (Authorization: Bearer TOKEN); needed when others can reach it.",
+    )
+
     log_format: Literal["text", "json"] = _key(
         _OUTPUT, Choice(("text", "json")), "text", "Lines for people, or one JSON object per line."
     )
@@ -243,5 +263,22 @@ def _contradictions(options: Options) -> Iterator[tuple[str, str]]:
         yield "tls_key", "a private key needs its certificate: set tls_cert too"
     if options.tls_client_ca is not None and options.tls_cert is None:
         yield "tls_client_ca", "client certificates are only asked for with TLS: set tls_cert and tls_key too"
+    if options.http != OFF and not options.http_token and not _is_loopback(options.http_host):
+        yield (
+            "http_token",
+            f"other machines reach {quoted(options.http_host)} (http_host): set http_token, or http: off",
+        )
     if options.user_identity in ("check", "require") and not options.users:
         yield "user_identity", f"{quoted(options.user_identity)} needs users to compare with: set users too"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host; a name other than localhost may mean anything."""
+    if host.lower() in ("127.0.0.1", "::1", "localhost"):
+        return True
+    from ipaddress import ip_address  # only wanted when somebody says something unusual
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

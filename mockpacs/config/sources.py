@@ -15,8 +15,8 @@ PREFIX = "MOCKPACS_"
 # Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
 NOT_OPTIONS = frozenset({"MOCKPACS_CONFIG", "MOCKPACS_REQUIRE_TOOLS"})
 
-NOT_IN_SCENARIOS = frozenset({"scenario", "seed", "expect"})
-"""Options that say which scenarios are played and how."""
+NOT_IN_SCENARIOS = frozenset({"scenario", "seed", "expect", "http", "http_host", "http_token"})
+"""Options that say which scenarios are played and how; and who may steer: a scenario can come from anywhere."""
 
 
 class Raw(NamedTuple):
