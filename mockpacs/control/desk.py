@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -67,23 +66,31 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._is_over = False
+        self._lock = threading.RLock()
+        self._rules: Rules | None = None
+        self._handlers: Handlers | None = None
 
-    @cached_property
+    @property
     def rules(self) -> Rules:
         """The rules that are played."""
-        from mockpacs.control.rules import Rules
+        with self._lock:
+            if self._rules is None:
+                from mockpacs.control.rules import Rules
 
-        return Rules(self._house.environment, self._house.listener, self, self._script())
+                self._rules = Rules(self._house.environment, self._house.listener, self, self._script())
+            return self._rules
 
-    @cached_property
+    @property
     def handlers(self) -> Handlers:
         """The Python functions that answer."""
-        from mockpacs.control.handler import Handlers
+        with self._lock:
+            if self._handlers is None:
+                from mockpacs.control.handler import Handlers
 
-        handlers = Handlers()
-        if theatre := self._house.environment.theatre:
-            theatre.handlers = handlers
-        return handlers
+                self._handlers = Handlers()
+                if theatre := self._house.environment.theatre:
+                    theatre.handlers = self._handlers
+            return self._handlers
 
     @property
     def recording(self) -> Path | None:
@@ -165,11 +172,11 @@ class Desk:
 
     def _reset(self, what: Sequence[str]) -> None:
         if "rules" in what:
-            if "rules" in self.__dict__ or self._house.environment.theatre is not None:
+            if self._house.environment.theatre is not None:
                 self.rules.reset()
-            if "handlers" in self.__dict__:
-                self.handlers.clear()
-                self.handlers.forget()
+            if self._handlers is not None:
+                self._handlers.clear()
+                self._handlers.forget()
         if "state" in what and self._house.environment.theatre is not None:
             self.rules.reset_state()
         if "journal" in what:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Reversible
+from collections.abc import Callable, Reversible, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mockpacs.errors import FilterError, WaitError
 from mockpacs.traffic.exchange import Exchange, Notice, Record
-from mockpacs.traffic.render import line, number_of
 
 if TYPE_CHECKING:  # a server that nobody asks for anything needs no filter: 20 ms of its start
     from mockpacs.traffic.filter import Filter
@@ -24,8 +23,6 @@ Observer: TypeAlias = Callable[[Record], None]
 
 EXCHANGES_KEPT: Final = 10_000
 NOTICES_KEPT: Final = 10_000
-_SHOWN: Final = 5
-"""Exchanges in the text of a `WaitError`."""
 
 
 class Journal:
@@ -100,14 +97,38 @@ class Journal:
 
     def since(self, mark: int) -> list[Record]:
         """What was added after a mark and is still kept, exchanges and notices, in their order."""
+        return [record for _, record in self.numbered(mark)]
+
+    def numbered(self, mark: int = 0) -> list[tuple[int, Record]]:
+        """The same, each with the mark behind it; of numbers that are missing the records are not kept any more."""
         with self._changed:
             found: list[tuple[int, Record]] = [*_after(self._exchanges, mark), *_after(self._notices, mark)]
-        return [record for _, record in sorted(found, key=lambda numbered: numbered[0])]
+        return sorted(found, key=lambda numbered: numbered[0])
 
     def count(self, match: Match) -> int:
         """How many of the exchanges that are kept match."""
-        matches = self._matcher(match)
-        return sum(map(matches, self.exchanges))
+        return len(self.matching(match))
+
+    def matching(self, match: Match) -> list[Exchange]:
+        """The exchanges that are kept and match, the oldest first. Raises `FilterError` as `wait` does."""
+        return list(filter(self._matcher(match), self.exchanges))
+
+    def what_came(self, match: Match, found: Sequence[Exchange] = (), *, are_too_many: bool = False) -> str:
+        """Lines about what came instead of, or besides, ``found``, which matches: the nearest, and what they miss.
+
+        They can stand below any sentence that says what was wanted; ``are_too_many``: then only ``found`` is shown.
+        """
+        from mockpacs.traffic.shortfall import what_came
+
+        return what_came(
+            match,
+            found,
+            self.exchanges,
+            self.notices,
+            are_too_many=are_too_many,
+            dropped=self.dropped[0],
+            values=self._values or _no_values,
+        )
 
     def wait(self, match: Match, count: int = 1, timeout_seconds: float = 10.0) -> list[Exchange]:
         """Wait until ``count`` exchanges match, and return them; those that are kept already count.
@@ -135,7 +156,7 @@ class Journal:
         finally:
             with self._changed:
                 self._inboxes = [other for other in self._inboxes if other is not inbox]
-        raise WaitError(self._what_came(match, len(found), count, timeout_seconds))
+        raise WaitError(self._shortfall(match, found, count, timeout_seconds))
 
     def clear(self) -> None:
         """Forget all records; marks, waiters and observers stay as they are."""
@@ -171,27 +192,16 @@ class Journal:
         if match.tags and self._values is None:
             raise FilterError(
                 f"The filter {match.text} asks for attributes of data sets, which are not kept in memory: "
-                "search the recording instead."
+                "serve with a recording."
             )
         values = self._values or _no_values
         return lambda exchange: match.matches(exchange, values)
 
-    def _what_came(self, match: Match, found: int, count: int, seconds: float) -> str:
-        """What to say when time is up: the exchanges that missed fewest terms, else the last ones."""
-        kept = self.exchanges
-        what = "" if callable(match) else f" that match {match.text}"
-        said = [f"Waited {seconds:g} s for {number_of(count, 'exchange')}{what}; {found} came."]
-        if not kept:
-            return f"{said[0]} There was no exchange at all."
-        if not callable(match):
-            values = self._values or _no_values
-            near = [(match.unmet(exchange, values), exchange) for exchange in kept[-1000:]]
-            near = sorted((pair for pair in reversed(near) if pair[0]), key=lambda pair: len(pair[0]))[:_SHOWN]
-            if near:
-                said.append("The nearest:")
-                said += [f"  {line(exchange)}   not {' '.join(unmet)}" for unmet, exchange in near]
-                return "\n".join(said)
-        return "\n".join([*said, "The last:", *(f"  {line(exchange)}" for exchange in kept[-_SHOWN:])])
+    def _shortfall(self, match: Match, found: list[Exchange], count: int, seconds: float) -> str:
+        from mockpacs.traffic.shortfall import exchanges_that
+
+        headline = f"Waited {seconds:g} s for {exchanges_that(match, count)}; {len(found)} came."
+        return f"{headline}\n{self.what_came(match, found)}"
 
 
 def _no_values(_exchange: Exchange, _tag: int) -> None:
