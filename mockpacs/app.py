@@ -18,7 +18,7 @@ from mockpacs.config import Options, load
 from mockpacs.control.aside import aside
 from mockpacs.control.desk import Desk
 from mockpacs.control.steering import Steering
-from mockpacs.errors import MockpacsError, StartError
+from mockpacs.errors import MockpacsError, StartError, StopError
 from mockpacs.looping import LoopThread, new_loop, on_hangup, on_signals
 from mockpacs.serving import Observer, Serving
 from mockpacs.traffic.exchange import Exchange, Notice, Record
@@ -109,8 +109,8 @@ class MockPACS(Steering):
 
     @property
     def recording(self) -> Path | None:
-        """The pcapng file that is being written, None without a recording."""
-        return self._running.recording
+        """The pcapng file that is written, after the stop as well; None without a recording."""
+        return self.desk.recording
 
     @property
     def desk(self) -> Desk:
@@ -161,9 +161,14 @@ class MockPACS(Steering):
 
     def stop(self) -> None:
         """Abort all associations, close everything. Harmless when repeated. Raises `StopError` on stragglers."""
-        thread, self._thread = self._thread, None
+        thread = self._thread
         if thread is None:
             return
+        if thread.is_mine:
+            raise StopError(
+                "stop() was called by an observer, in the event loop of the server: it would wait for itself"
+            )
+        self._thread = None
         try:
             thread.run(self._close())
         finally:
@@ -185,7 +190,14 @@ class MockPACS(Steering):
         self._leave(is_checked=self.strict and kind is None)
 
     async def __aenter__(self) -> Self:
-        return await aside(self.start)
+        starting = asyncio.ensure_future(aside(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:  # nobody will leave a block that was not entered
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                await aside(self.stop)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

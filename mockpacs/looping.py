@@ -20,6 +20,11 @@ class LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, name="mockpacs", daemon=True)
         self._thread.start()
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether whoever asks runs in it."""
+        return threading.current_thread() is self._thread
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there and wait for it; what it raises is raised here."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -16,7 +16,7 @@ from mockpacs.config import NamedUser, Options, User
 from mockpacs.config.archive import archive_options
 from mockpacs.config.options import HTTP_PORT
 from mockpacs.control.desk import Desk, House
-from mockpacs.errors import RecordingError, StopError
+from mockpacs.errors import RecordingError, StartError, StopError
 from mockpacs.net.environment import Environment, Limits
 from mockpacs.net.lanes import Lanes
 from mockpacs.net.listener import Listener
@@ -197,8 +197,13 @@ def _recorder(options: Options, facts: Sequence[str]) -> Recorder | None:
 
 
 def _preload(archive: Archive, options: Options, observe: Observer) -> None:
+    """A file that was named must be an instance; what else lies in a folder is told and passed over."""
     for path in options.preload:
+        if not path.exists():
+            raise StartError(f"{path}: there is no such file or folder to begin with (preload)")
         for added in archive.take(path):
+            if added.problem and added.path == path:
+                raise StartError(f"{path} cannot be taken to begin with: {added.problem} (preload)")
             if added.problem:
                 observe(Notice(time.time(), "trouble", f"{added.path} was not preloaded: {added.problem}"))
 

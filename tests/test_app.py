@@ -346,12 +346,15 @@ def test_preloaded_files_are_there_from_the_start_and_bad_ones_are_told(tmp_path
     (tmp_path / "good" / "image.dcm").write_bytes(file.read_bytes())
     (tmp_path / "good" / "notes.txt").write_text("no image")
     records: list[Record] = []
-    with MockPACS(preload=[tmp_path / "good", tmp_path / "missing"], observe=records.append) as pacs:
+    with MockPACS(preload=[tmp_path / "good"], observe=records.append) as pacs:
         assert pacs.archive.counts().instances == 1
 
     told = [record.text for record in records if isinstance(record, Notice)]
     assert any("notes.txt was not preloaded" in text for text in told)
-    assert any("missing was not preloaded" in text for text in told)
+    with pytest.raises(StartError, match="missing: there is no such file"):
+        MockPACS(preload=[tmp_path / "missing"]).start()
+    with pytest.raises(StartError, match=r"notes\.txt cannot be taken to begin with: not a DICOM file"):
+        MockPACS(preload=[tmp_path / "good" / "notes.txt"]).start()
 
 
 def test_the_summary_counts_while_it_serves_and_tells_the_time_in_the_end() -> None:

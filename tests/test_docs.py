@@ -121,6 +121,7 @@ def test_every_option_named_in_a_document_exists() -> None:
     flags = {"--config", "--help", "--version", "--level", "--json", "--check", "--from"}
     flags |= {option.flag for option in schema().values()}
     flags |= {f"--no-{option.flag[2:]}" for option in schema().values() if isinstance(option.kind, Flag)}
+    flags |= {f"--no-{option.flag[2:]}" for option in schema().values() if hasattr(option.kind, "negative")}
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         wrong += [f"{path.name}: {key}" for key in re.findall(r"`([a-z_]+): [^`]+`", text) if key not in schema()]

@@ -183,7 +183,7 @@ def _parts(desk: Desk) -> Sequence[Path]:
         for _ in range(2):  # the first turn of the loop may have begun before a connection was closed
             desk.call(_nothing)
     parts = [path for path in recordings(current.parent) if stem_of(path) == stem_of(current)]
-    if not parts and desk.journal.mark:
+    if not parts and any(record.association for record in desk.journal.since(0)):  # without one no file is left
         raise RecordingError(
             f"The recording {printable(str(current))} is gone. A MockPACS that was given no folder deletes it when it "
             "stops: ask before that, or keep it with recordings=FOLDER."

@@ -64,7 +64,6 @@ class Desk:
         self._house = house
         self._script = script
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
         self._is_over = False
         self._lock = threading.RLock()
         self._rules: Rules | None = None
@@ -115,20 +114,19 @@ class Desk:
 
     async def settled(self) -> None:
         """Return when every exchange whose final response a peer can have seen is in the journal. In the event loop."""
-        await self._house.environment.settled()
+        self._house.environment.settle()
 
     def settle(self) -> None:
-        """The same from any other thread; in the loop's own it returns at once."""
-        if not self._is_over and threading.get_ident() != self._thread:
-            with contextlib.suppress(StartError):  # it stopped meanwhile: all is in the journal
-                _wait(asyncio.run_coroutine_threadsafe(self.settled(), self._loop), self._loop)
+        """The same from any thread."""
+        with contextlib.suppress(StartError):  # it stopped: all is in the journal
+            self.call(self._house.environment.settle)
 
     def call(self, work: Callable[[], T]) -> T:
         """Do something in the event loop, between two things that happen, and wait for it; what it raises is raised.
 
         Raises `StartError` when the server has stopped.
         """
-        if threading.get_ident() == self._thread:
+        if _is_in(self._loop):
             return work()
         if self._is_over:
             raise StartError("this MockPACS does not serve any more: nothing can be changed after the stop")
@@ -171,6 +169,7 @@ class Desk:
         return tuple(word for word in RESETS if word in wanted)
 
     def _reset(self, what: Sequence[str]) -> None:
+        self._house.environment.settle()  # what a peer has seen goes with the journal, and counts for no new rule
         if "rules" in what:
             if self._house.environment.theatre is not None:
                 self.rules.reset()
@@ -184,6 +183,14 @@ class Desk:
             self.began = time.time()
 
 
+def _is_in(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this runs in the loop. The number of its thread does not tell: after the stop another may get it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 def _wait(done: Future[T], loop: asyncio.AbstractEventLoop) -> T:
     """The result, unless the loop ends before it has one."""
     while True:
@@ -191,6 +198,6 @@ def _wait(done: Future[T], loop: asyncio.AbstractEventLoop) -> T:
             return done.result(_LOOK_AGAIN_SECONDS)
         except TimeoutError:
             if done.done():
-                raise  # it is the result
-            if not loop.is_running():
+                return done.result()  # it came just now; or the error is the result
+            if not loop.is_running() and not done.done():
                 raise StartError("this MockPACS does not serve any more") from None

@@ -17,6 +17,7 @@ from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.step import Step
 from mockpacs.scenario.tree import part_in
 from mockpacs.scenario.values import EVENTS, SERVICES, meant
+from mockpacs.wire.dictionary import tag_of
 
 if TYPE_CHECKING:
     from mockpacs.control.active import ActiveRule
@@ -42,9 +43,12 @@ _RULE: Final = {name: key for name, key in _spellings(Rule).items() if name not 
 def conditions(what: str | Iterable[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The mapping under ``when``: a service or an event, or several, and conditions by keyword.
 
-    A keyword that is none stays there for the reader to tell.
+    A keyword that is none stays there for the reader to tell, unless it is an attribute: Raises `ScenarioError`.
     """
     found: dict[str, Any] = {}
+    for name in given:
+        if _key(name, _CONDITIONS) not in _CONDITIONS.values() and name[:1].isupper() and tag_of(name) is not None:
+            raise ScenarioError(f'{name} is an attribute: write dataset={{"{name}": ...}}, of a query query={{...}}')
     if what is not None:
         words = [what] if isinstance(what, str) else list(what)
         found[_about(words)] = what if isinstance(what, str) else words

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mockpacs.control.active import ActiveRule
-from mockpacs.errors import ScenarioError
+from mockpacs.errors import ConfigurationError, ScenarioError, StartError
 from mockpacs.net.environment import Environment
 from mockpacs.net.listener import Listener
 from mockpacs.net.theatre import Theatre, contexts_of
@@ -142,6 +142,7 @@ class Rules:
             placed = self._checked(rule, name, None)
         placed = replace(placed, name=name)
         contexts = contexts_of(Script(rules=(placed,)))
+        _check_lifetime(seconds)
 
         def change() -> None:
             if self._engine is None or not self._engine.replace(name, placed):
@@ -248,6 +249,8 @@ class Rules:
         return replace(placed, place=place)
 
     def _add(self, found: list[Placed], seconds: float | None) -> list[ActiveRule]:
+        _check_lifetime(seconds)
+
         def change() -> list[Placed]:
             named = self._named(found, taken={placed.name for placed in self._script.rules})
             contexts = contexts_of(Script(rules=tuple(named)))
@@ -279,6 +282,7 @@ class Rules:
         self._expire(name, None)
         if self._engine is None or not self._engine.remove(name):
             return False
+        self._added = [added for added in self._added if added != name]
         self._tell(f'rule "{name}" {why}')
         return True
 
@@ -306,11 +310,12 @@ class Rules:
     def lives(self, name: str) -> float | None:
         """Seconds until a rule is taken away, None when it stays."""
         timer = self._ends.get(name)
-        return (
-            None
-            if timer is None
-            else max(0.0, self._desk.call(lambda: timer.when() - asyncio.get_running_loop().time()))
-        )
+        if timer is None:
+            return None
+        try:
+            return max(0.0, self._desk.call(lambda: timer.when() - asyncio.get_running_loop().time()))
+        except StartError:  # the server has stopped: it is taken away no more
+            return None
 
     def _known(self, name: str) -> Engine:
         engine, known = self._engine, self.states()
@@ -320,6 +325,13 @@ class Rules:
 
     def _tell(self, text: str) -> None:
         self._desk.tell("scenario", text, detail=True)
+
+
+def _check_lifetime(seconds: object) -> None:
+    """Before anything is changed."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and seconds >= 0):  # type: ignore[operator]  # which NaN is not
+        raise ConfigurationError(f"seconds: {quoted(seconds)} is no time that a rule can stay")
 
 
 def _key(key: object) -> str:

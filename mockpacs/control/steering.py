@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from mockpacs.control.aside import aside
 from mockpacs.control.desk import Desk
-from mockpacs.errors import VerificationError
+from mockpacs.errors import ConfigurationError, VerificationError
 from mockpacs.traffic.exchange import Exchange
+from mockpacs.written.kinds import quoted
 
 if TYPE_CHECKING:  # the language of scenarios loads with the first rule, the filter with the first question
     from mockpacs.control.fluent import When
@@ -20,7 +24,7 @@ if TYPE_CHECKING:  # the language of scenarios loads with the first rule, the fi
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OURS: Final = str(Path(__file__).parent.parent)
+_OURS: Final = f"{Path(__file__).parent.parent}{os.sep}"
 
 
 class Steering:
@@ -55,6 +59,7 @@ class Steering:
         from mockpacs.control.fluent import When
         from mockpacs.control.fluent import conditions as read
 
+        _check(what, "when")
         return When(
             self.rules, _caller(), {**({"name": name} if name else {}), **read(what, conditions)}, self._unfinished
         )
@@ -67,6 +72,7 @@ class Steering:
         """
         from mockpacs.control.fluent import conditions, split
 
+        _check(what, "on")
         place = _caller()
         given, of_rule = split(more)
 
@@ -112,7 +118,7 @@ class Steering:
         """
         from mockpacs.control.verification import wait_for
 
-        found = wait_for(self.desk, _match(what, terms), 1 if count is None else count, timeout)
+        found = wait_for(self.desk, _match(what, terms), 1 if count is None else count, _seconds(timeout))
         return found[0] if count is None else found
 
     async def async_wait_for(self, what: str | None = None, /, **how: Any) -> Any:
@@ -129,7 +135,7 @@ class Steering:
         """
         from mockpacs.control.verification import verify
 
-        return verify(self.desk, _match(what, terms), count, timeout)
+        return verify(self.desk, _match(what, terms), count, _seconds(timeout))
 
     async def async_verify(self, what: str | None = None, /, **how: Any) -> list[Exchange]:
         """As `verify`, for a coroutine: the event loop goes on meanwhile."""
@@ -171,6 +177,10 @@ def _match(what: str | None, terms: dict[str, Any]) -> Match:
     from mockpacs.control.wanted import wanted
 
     where = terms.pop("where", None)
+    if what is not None:
+        _check(what, "wait_for or verify")
+    if where is not None and not callable(where):
+        raise ConfigurationError(f"where: {quoted(where)} is no function of an exchange")
     if where is None:
         return wanted(what, **terms)
     if not (what or terms):
@@ -181,6 +191,19 @@ def _match(what: str | None, terms: dict[str, Any]) -> Match:
 
         return lambda exchange: filter_.matches(exchange, values_of) and where(exchange)
     return lambda exchange: filter_.matches(exchange) and where(exchange)
+
+
+def _check(what: object, verb: str) -> None:
+    """``@pacs.on`` without brackets would be a decorator that forgets its function."""
+    if callable(what) or not isinstance(what, Iterable):
+        raise ConfigurationError(f'{verb} begins with what it is about, as "C-STORE", not with {quoted(what)}')
+
+
+def _seconds(timeout: object) -> float:
+    """A time that can be waited for."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout):
+        raise ConfigurationError(f"timeout: {quoted(timeout)} is no number of seconds")
+    return min(timeout, threading.TIMEOUT_MAX)
 
 
 def _caller() -> str:

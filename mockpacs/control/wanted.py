@@ -22,6 +22,8 @@ from mockpacs.wire.text import printable
 
 _ATTRIBUTES: Final = ("dataset", "query")
 _KEYWORDS: Final = tuple(key.replace("-", "_") for key in (*KEYS, *MOMENTS) if key != "service")
+_OF_THE_QUESTION: Final = ("filter", "where", "count", "timeout")
+"""What whoever asks takes besides."""
 _SERVICES: Final = tuple(dict.fromkeys(field.service for field in CommandField if field.service != "C-CANCEL"))
 _PLAIN: Final = re.compile(r'[^\s,()"][^\s,()]*')
 
@@ -68,9 +70,9 @@ def _term(keyword: str, value: Any) -> str:
 def _unknown(keyword: str) -> str:
     if (tag_named(keyword) or 0) > 0xFFFF:
         return f'{keyword} is an attribute of the data set: write dataset={{"{keyword}": ...}}'
-    near = nearest(keyword, (*_KEYWORDS, *_ATTRIBUTES)) or "."
-    there = ", ".join([*_KEYWORDS, *_ATTRIBUTES, "filter"])
-    return f'There is no keyword "{printable(keyword, 40)}"{near} There are {there}.'
+    there = [*_KEYWORDS, *_ATTRIBUTES, *_OF_THE_QUESTION]
+    near, known = nearest(keyword, there) or ".", ", ".join(there)
+    return f'There is no keyword "{printable(keyword, 40)}"{near} There are {known}.'
 
 
 def _attributes(keyword: str, given: Any) -> Iterator[str]:

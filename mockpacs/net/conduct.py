@@ -196,9 +196,9 @@ class Conduct:
         await self._link.drained()
 
     @property
-    def has_performed(self) -> bool:
-        """Whether all that was queued is done."""
-        return self.performer.is_idle
+    def has_sent(self) -> bool:
+        """Whether all that was queued has left: the peer can have seen it."""
+        return self.performer.has_sent
 
     def pace(self, fault: Fault) -> None:
         """Send everything from here on like this."""

@@ -26,6 +26,9 @@ class Finishing(Protocol):
     def is_sent(self) -> bool:
         """Whether the peer can have seen its final response."""
 
+    def report(self) -> None:
+        """Tell the exchange, once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -64,10 +67,14 @@ class Environment:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """What runs now; a stop waits for it. The loop itself keeps only weak references."""
 
-    async def settled(self) -> None:
-        """Return when every exchange whose final response a peer can have seen has been reported."""
-        while any(one.is_sent for one in self.finishing):
-            await asyncio.sleep(0)  # a turn of the loop, not a time: what was sent is reported within a few
+    def settle(self) -> None:
+        """Have every exchange reported whose final response a peer can have seen: now, not when its rule is done.
+
+        To wait for that instead took as long as a bandwidth or a second answer did, and never ended in a handler.
+        """
+        for one in list(self.finishing):
+            if one.is_sent:
+                one.report()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside everything else."""

@@ -31,6 +31,7 @@ class Performer:
         self._held: object | None = None  # stands for what is waited for
         self._timer: asyncio.Handle | None = None
         self._is_performing = False
+        self._is_resting = False  # all is sent, the time that it takes is not over
         self._when_idle: list[Callable[[], None]] = []
         self.pace: Fault | None = None
         """Drip and bandwidth of all that is written from now on, over all answers; the rest of the fault is ignored."""
@@ -41,6 +42,12 @@ class Performer:
     def is_idle(self) -> bool:
         """Whether all that was queued is done."""
         return not (self._queue or self._pieces or self._held or self._is_performing)
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether all bytes that were queued have left, whatever is still waited for; the peer may have them."""
+        is_done = self.is_idle or (self._is_resting and len(self._queue) <= 1)  # the one whose last bytes these were
+        return is_done and self._link.stalled_since is None
 
     def write(self, pieces: list[bytes]) -> None:
         """Send, behind what is queued; what the peer does not take yet is kept, as by `Link.write`."""
@@ -86,6 +93,7 @@ class Performer:
     def _drop(self) -> None:
         self._queue = deque()  # a new one: one of its iterators may be running
         self._pieces = self._held = None
+        self._is_resting = False
         if self._timer is not None:
             self._timer.cancel()
 
@@ -155,7 +163,8 @@ class Performer:
                 if data and not self.is_mute:
                     self._link.write([data])
                     self._link.when_drained(self._hold())
-            case Wait(seconds):
+            case Wait(seconds, is_rest):
+                self._is_resting = is_rest
                 self._timer = self._loop.call_later(seconds, self._hold())
             case Finish():
                 self._drop()
@@ -176,6 +185,7 @@ class Performer:
         def go_on() -> None:
             if self._held is held:
                 self._held = None
+                self._is_resting = False
                 self._proceed()
 
         return go_on

@@ -59,6 +59,7 @@ class Scene:
         self._tint = HONEST  # what rules that continue change in all answers
         self._stirred = asyncio.Event()
         self._final: Outcome | None = None
+        self._leaving: Outcome | None = None  # a final response on its way
         self._together = 0  # pending responses that are queued and leave in one write
         self._noted = ("", "")  # rules and faults that are in a comment of the recording
         self._is_answered = False
@@ -126,7 +127,7 @@ class Scene:
     @property
     def is_sent(self) -> bool:
         """Of one that is finishing: whether the peer can have seen the final response."""
-        return self._stage.actor.has_performed
+        return self._final is not None or self._stage.actor.has_sent
 
     async def play(self, finish: Callable[[], None]) -> None:
         """All of it; ``finish`` is called in the end, whatever happens."""
@@ -145,21 +146,25 @@ class Scene:
             for decision in self._later:
                 self._stage.environment.spawn(self._stage.afterwards(decision.later, decision.rule))
             try:
-                self._report()
+                self.report()
             finally:
                 self._incoming.scene = self._incoming.facts = None  # a circle would keep the data set for long
                 finish()
 
-    def _report(self) -> None:
-        """Tell the exchange, once: at its end, or when what a rule still does after the final response takes time."""
+    def report(self) -> None:
+        """Tell the exchange, once: at its end, or when what a rule still does after the final response takes time.
+
+        Or when somebody asks who can have seen that response: see `Environment.settle`.
+        """
         self._stage.environment.finishing.discard(self)
         if self._is_reported:
             return
         self._is_reported = True
-        is_scripted = self._final is None and self._incoming.decided.rule
+        final = self._final if self._final is not None else self._leaving
+        is_scripted = final is None and self._incoming.decided.rule
         why_not = "no answer, by the scenario" if is_scripted else _NO_ANSWER
-        self._stage.responder.report(self._incoming, self._final, why_not)
-        self._stage.reported(self._incoming, self._final)
+        self._stage.responder.report(self._incoming, final, why_not)
+        self._stage.reported(self._incoming, final)
 
     async def _play(self) -> None:
         if self._marking is not None:
@@ -204,7 +209,7 @@ class Scene:
     async def _wait(self, act: Act) -> bool:
         """The delay of an act, and what it waits for. Whether the association goes on."""
         if self._final is not None and self._is_complete and _takes_time(act):
-            self._report()
+            self.report()
         if not await self._stage.pause(act.delay_seconds):
             self._is_over = True
         elif act.step.wait is not None:
@@ -281,8 +286,10 @@ class Scene:
             self._queue(outcome)
             return True
         if is_last and self._is_complete:
+            self._leaving = outcome
             self._stage.environment.finishing.add(self)
         await self._send(outcome, tampering)
+        self._leaving = None
         if is_last and not (self._stage.over.is_set() and tampering.fault.is_slow):
             self._final = outcome
         following = [(act, after.rule) for act in after.acts] if after is not None else []

@@ -39,8 +39,8 @@ class Actor(Sender, Protocol):
         """Return when all that was queued is done, or the connection is gone."""
 
     @property
-    def has_performed(self) -> bool:
-        """Whether all that was queued is done: `performed` would return at once."""
+    def has_sent(self) -> bool:
+        """Whether all that was queued has left: the peer can have seen it."""
 
     def depart(self, act: Act, rule: str) -> None:
         """End the association, or fall silent, as the act says."""
@@ -123,7 +123,9 @@ class Stage:
     def cancel(self, incoming: Incoming) -> None:
         """A C-CANCEL for this request, unless a rule has other plans with it."""
         engine, cue = self.theatre.engine, event_cue("cancel", self.association, incoming=incoming)
-        decision = engine.decide(cue) if engine.cast.concerns("cancel") else None
+        cast = self._cast_of(incoming)
+        is_early = incoming.scene is None and incoming.command.service in QUERIES  # it began before there was a rule
+        decision = engine.decide(cue, cast) if cast.concerns("cancel") and not is_early else None
         engine.reported(cue, decision.rule if decision else "")
         if decision is None:
             incoming.cancel()

@@ -7,6 +7,7 @@ a generator. A Success never lies by accident: where the honest service fails, a
 from __future__ import annotations
 
 import inspect
+import os
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from mockpacs.wire.status import CANCEL, PENDING, PROCESSING_FAILURE, SUCCESS, C
 from mockpacs.written.kinds import quoted
 
 _DONE: Final = (Category.SUCCESS, Category.WARNING)
-_OURS: Final = str(Path(__file__).parents[1])
+_OURS: Final = f"{Path(__file__).parents[1]}{os.sep}"
 _ALLOWED: Final = (
     'a handler gives back None (behave honestly), a status (0xA700, "out-of-resources"), request.reply(...), '
     "a data set (a pydicom Dataset, {keyword: value}), or several of these in a list or from a generator"

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mockpacs.wire import AcceptedContext, Command
 from mockpacs.wire.status import category_of, name_of
+
+if TYPE_CHECKING:  # 180 ms, paid by who asks for a data set
+    from pydicom.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,11 @@ class Exchange:
         return "failure" if self.status is None else str(category_of(self.status))
 
     @property
+    def duration(self) -> float:
+        """Seconds from the complete command set of the request to the last response."""
+        return self.seconds
+
+    @property
     def sop_class(self) -> str:
         """The SOP class the request names, "" when none."""
         command = self.command
@@ -122,6 +130,24 @@ class Exchange:
         """The SOP instance the request names, "" when none."""
         command = self.command
         return (command.affected_sop_instance or command.requested_sop_instance or "") if command else ""
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set of the request; None when it had none.
+
+        It is read from the recording every time, so ask once and keep it. One of more than 256 MiB comes without what
+        stands behind its first 64 MiB, and without its pixel data. Raises `RecordingError` where it cannot be read.
+        """
+        from mockpacs.traffic.recording.dataset import dataset_of
+
+        return dataset_of(self)
+
+    @property
+    def matches(self) -> list[Dataset]:
+        """The data sets of the pending responses: what a query found. They are read as `dataset` is."""
+        from mockpacs.traffic.recording.dataset import matches_of
+
+        return matches_of(self)
 
 
 @dataclass(frozen=True, slots=True)

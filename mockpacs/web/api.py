@@ -79,6 +79,9 @@ class _Place:
             text = f"{quoted(scope['method'])} is not for {quoted(scope['path'])}: only {allowed}."
             raise ApiError(405, "bad-method", text, headers={"Allow": allowed})
         scope["state"] = {**scope.get("state", {}), **self._state}
+        if route.body is None and scope["method"] not in ("GET", "HEAD") and scope[INTAKE].has_body:
+            text = f"{route.method} {quoted(scope['path'])} takes no body: what it can be told stands behind a '?'."
+            raise ApiError(400, "unwanted-body", text)
         scope[INTAKE].admit(route.body)
         response = await route.function(self._desk, Request(scope, receive, send))
         await response(scope, receive, send)

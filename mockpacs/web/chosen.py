@@ -32,7 +32,7 @@ class Chosen:
                 409,
                 "not-recorded",
                 "This filter asks for attributes of data sets, which are read from the recording, and this server "
-                "does not record; start it without --no-record.",
+                "does not record; with --memory it needs --recordings FOLDER.",
             )
 
     @property

@@ -74,7 +74,7 @@ def paced(parts: Iterable[bytes | memoryview], fault: Fault) -> Iterator[Operati
         elif fault.drip_bytes:
             owed = 0.0
     if fault.bandwidth and owed:
-        yield Wait(owed)
+        yield Wait(owed, is_rest=True)
 
 
 def _piece_size(fault: Fault) -> int:

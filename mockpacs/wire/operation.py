@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -18,6 +18,8 @@ class Wait:
     """Do nothing for this time."""
 
     seconds: float
+    is_rest: bool = field(default=False, compare=False)
+    """Whether it only keeps a pace: all that it is about has been sent."""
 
 
 @dataclass(frozen=True, slots=True)

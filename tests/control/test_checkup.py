@@ -395,9 +395,10 @@ def test_after_the_stop_a_recording_that_was_kept_can_be_judged(tmp_path: Path) 
 
 def test_where_nothing_was_said_there_is_nothing_to_judge_after_the_stop() -> None:
     with MockPACS() as pacs:
-        pass
+        pacs.when("C-STORE").reply("out-of-resources", name="full")
 
-    assert complaints(pacs.desk) == []
+    (text,) = complaints(pacs.desk)
+    assert text.startswith('Rule "full"')
 
 
 def test_the_dialogue_is_what_was_said_last(pacs: MockPACS, connect: Callable[..., WireClient]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mockpacs import MockPACS, Rule
 from mockpacs.errors import ConfigurationError, ScenarioError, StartError
-from tests.net.wire_client import WireClient
+from tests.net.wire_client import WireClient, element
 
 BUSY = 0xA700
 
@@ -248,3 +248,54 @@ def test_rules_change_while_many_store_and_each_exchange_has_the_old_or_the_new_
         for thread in threads:
             thread.join()
     assert {exchange.rule for exchange in pacs.exchanges} <= {"", "comments, refuses"}
+
+
+@pytest.mark.parametrize("seconds", ["5", -1, True, float("nan")])
+def test_a_rule_with_no_possible_time_to_live_is_not_added(pacs: MockPACS, seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is no time that a rule can stay"):
+        pacs.rules.add(refuse("busy"), seconds=seconds)
+
+    assert len(pacs.rules) == 0
+
+
+def test_after_the_stop_no_rule_has_an_end() -> None:
+    with MockPACS() as pacs:
+        (rule,) = pacs.rules.add(refuse("busy"), seconds=60)
+        assert rule.lives is not None
+
+    assert rule.lives is None
+
+
+def test_what_was_taken_away_is_not_kept_among_the_added(pacs: MockPACS) -> None:
+    for _ in range(3):
+        pacs.rules.add(refuse("busy"))[0].remove()
+    pacs.rules.add(refuse("busy"))
+
+    assert pacs.rules.added == ("busy",)
+
+
+@pytest.mark.parametrize(("before", "expected"), [("nothing", [0xFF00, 0]), (None, [0xFE00])])
+def test_a_cancel_meets_the_rules_that_its_exchange_began_with(
+    pacs: MockPACS, client: WireClient, before: str | None, expected: list[int]
+) -> None:
+    go_on = threading.Event()
+
+    @pacs.on("C-FIND")
+    def find(_: Any) -> Iterator[dict[str, str]]:
+        yield {"PatientID": "1"}
+        assert go_on.wait(5)
+        yield {"PatientID": "2"}
+
+    if before is not None:
+        pacs.rules.add({"name": "before", "when": {"event": "cancel"}, "then": before})
+    client.send(client.find_request(element(0x00080052, "CS", b"STUDY") + element(0x0020000D, "UI", b"")))
+    client.response()
+    if before is not None:
+        pacs.rules.remove("before")
+    pacs.rules.add({"name": "after", "when": {"event": "cancel"}, "then": "abort"})
+    client.send(client.cancel_request())
+    for _ in range(2):  # a whole turn of the loop: the cancel was read
+        pacs.desk.call(lambda: None)
+    go_on.set()
+
+    assert [response.status for response, _ in client.responses()] == expected

@@ -6,12 +6,21 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import Dataset
 
 from mockpacs import MockPACS, Rule
-from mockpacs.errors import FilterError, RecordingError, ScenarioError, StartError, VerificationError, WaitError
+from mockpacs.errors import (
+    ConfigurationError,
+    FilterError,
+    RecordingError,
+    ScenarioError,
+    StartError,
+    VerificationError,
+    WaitError,
+)
 from mockpacs.services.handler_request import HandlerRequest
 from tests.net.wire_client import WireClient, ct_image, element
 
@@ -199,3 +208,71 @@ def test_rules_can_be_made_by_any_thread(pacs: MockPACS, client: WireClient) -> 
 
     assert sorted(rule.name for rule in pacs.rules) == sorted(f"rule {number}" for number in range(1, 9))
     client.echo()
+
+
+@pytest.mark.parametrize("timeout", [None, "5", True, float("nan")])
+def test_a_timeout_is_a_number_of_seconds(pacs: MockPACS, timeout: Any) -> None:
+    for ask in (pacs.verify, pacs.wait_for):
+        with pytest.raises(ConfigurationError, match=r"timeout: .* is no number of seconds"):
+            ask("C-STORE", timeout=timeout)
+
+
+def test_for_ever_is_a_timeout(pacs: MockPACS, client: WireClient) -> None:
+    client.echo()
+
+    assert pacs.wait_for("C-ECHO", timeout=float("inf")).status == 0
+
+
+def test_a_decorator_without_brackets_is_told(pacs: MockPACS) -> None:
+    with pytest.raises(ConfigurationError, match='on begins with what it is about, as "C-STORE"'):
+        pacs.on(lambda request: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("what", [5, print])
+def test_what_is_no_service_is_told(pacs: MockPACS, what: Any) -> None:
+    for ask in (pacs.when, pacs.on, pacs.verify, pacs.wait_for):
+        with pytest.raises(ConfigurationError, match="begins with what it is about"):
+            ask(what)
+
+
+def test_where_is_a_function(pacs: MockPACS) -> None:
+    with pytest.raises(ConfigurationError, match="where: 5 is no function of an exchange"):
+        pacs.verify("C-STORE", where=5)
+
+
+def test_a_start_that_is_cancelled_leaves_nothing() -> None:
+    async def cancelled() -> MockPACS:
+        pacs = MockPACS()
+        entering = asyncio.create_task(pacs.__aenter__())
+        await asyncio.sleep(0)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        return pacs
+
+    before = threading.active_count()
+    pacs = asyncio.run(cancelled())
+    with pytest.raises(StartError):
+        _ = pacs.port
+    assert threading.active_count() == before
+
+
+def test_an_attribute_is_no_condition_of_its_own(pacs: MockPACS) -> None:
+    with pytest.raises(ScenarioError, match="Modality is an attribute: write dataset="):
+        pacs.when("C-STORE", Modality="CT")
+
+
+def test_an_observer_cannot_stop_the_server_it_runs_in(client: WireClient, pacs: MockPACS) -> None:
+    told: list[Exception] = []
+
+    def stop(_record: object) -> None:
+        try:
+            pacs.stop()
+        except StopError as error:
+            told.append(error)
+
+    pacs.journal.subscribe(stop)
+    client.echo()
+
+    pacs.verify("C-ECHO", count=1)
+    assert "by an observer" in str(told[0])

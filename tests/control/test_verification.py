@@ -94,8 +94,8 @@ def test_a_rule_is_found_among_several(pacs: MockPACS) -> None:
 
     for rule in ("slow", "full", "a, b", "Slow, a, b, full", "fu*", "a"):
         assert wanted(rule=rule).matches(exchange), rule
-    for rule in ("", "slo", "b, a", "low", None):
-        assert not wanted(rule=rule).matches(exchange), rule
+    for other in ("", "slo", "b, a", "low", None):
+        assert not wanted(rule=other).matches(exchange), other
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,14 @@ def test_the_service_comes_first_and_may_be_several() -> None:
 
 def test_every_key_of_the_language_is_a_keyword() -> None:
     for key in sorted({*KEYS, *MOMENTS} - {"service"}):
-        value = {"after": 1e9, "before": 1e9, "secure": False, "status": 0, "sop-class": "1.2", "syntax": "1.2"}
+        value: dict[str, Any] = {
+            "after": 1e9,
+            "before": 1e9,
+            "secure": False,
+            "status": 0,
+            "sop-class": "1.2",
+            "syntax": "1.2",
+        }
         assert wanted(**{key.replace("-", "_"): value.get(key, "1")}).text.startswith(f"{key}:")
 
 

@@ -11,7 +11,8 @@ from mockpacs.traffic.filter import number as filter_number
 from mockpacs.traffic.filter import status as filter_status
 from mockpacs.traffic.filter import text as filter_text
 from mockpacs.traffic.filter import uid as filter_uid
-from mockpacs.traffic.filter.syntax import MisreadError, Value
+from mockpacs.traffic.filter.syntax import MisreadError, Value, nearest
+from mockpacs.wire import CommandField
 from mockpacs.wire.text import printable
 
 Reader = Callable[[Sequence[Value]], Callable[[Any], bool]]
@@ -33,6 +34,9 @@ class Key(NamedTuple):
         return self.read is _EXACT
 
 
+_SERVICES: Final = {field.service for field in CommandField}
+
+
 def _texts(compare: Callable[[Sequence[str]], Callable[[str], bool]]) -> Reader:
     return lambda values: compare([value.text for value in values])
 
@@ -40,6 +44,9 @@ def _texts(compare: Callable[[Sequence[str]], Callable[[str], bool]]) -> Reader:
 def _service(values: Sequence[Value]) -> Callable[[str], bool]:
     """``store`` and ``C_STORE`` are understood as well: no two services differ by their prefix only but C-/N-GET."""
     written = [value.text.upper().replace("_", "-") for value in values]
+    for value, text in zip(values, written, strict=True):
+        if not (filter_text.has_wildcard(text) or {text, f"C-{text}", f"N-{text}"} & _SERVICES):
+            raise MisreadError(f'"{printable(value.text, 40)}" is no service{nearest(text, sorted(_SERVICES))}', value.at)
     return filter_text.exactly([form for text in written for form in (text, f"C-{text}", f"N-{text}")])
 
 
@@ -70,7 +77,7 @@ def _number(fetch: Callable[[Exchange], Any], read: filter_number.Read, notice: 
 
 
 _EXACT: Final = _texts(filter_text.exactly)
-_FOLDED: Final = _texts(filter_text.folded)
+_LISTED: Final = _texts(filter_text.listed)
 _WITHIN: Final = _texts(filter_text.within)
 _ADDRESS: Final = _texts(filter_text.address)
 
@@ -87,7 +94,7 @@ KEYS: Final[dict[str, Key]] = {
     "secure": Key(_yes_or_no, attrgetter("association.secure")),
     "subject": Key(_WITHIN, attrgetter("subject")),
     "comment": Key(_WITHIN, attrgetter("comment")),
-    "rule": Key(_FOLDED, attrgetter("rule")),
+    "rule": Key(_LISTED, attrgetter("rule")),
     "fault": Key(_WITHIN, attrgetter("fault")),
     "size": _number(attrgetter("size"), filter_number.size),
     "duration": _number(attrgetter("seconds"), filter_number.duration),

@@ -30,6 +30,20 @@ def folded(texts: Sequence[str]) -> Accepts:
     return lambda text: inner(text.casefold())
 
 
+def listed(texts: Sequence[str]) -> Accepts:
+    """For names that may stand together in one text, ``a, b``: any of them, or the whole; without regard to case."""
+    inner = folded(texts)
+    plain = [f", {text.casefold()}, " for text in texts if text and not has_wildcard(text)]
+
+    def accepts(text: str) -> bool:
+        if ", " not in text:
+            return inner(text)
+        framed = f", {text.casefold()}, "  # a name may have a comma of its own
+        return inner(text) or any(map(inner, text.split(", "))) or any(name in framed for name in plain)
+
+    return accepts
+
+
 def within(texts: Sequence[str]) -> Accepts:
     """For sentences, without regard to case: plain words are looked for anywhere, a pattern is the whole sentence."""
 

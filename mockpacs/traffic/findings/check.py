@@ -27,6 +27,7 @@ malformed-pdv | PS3.8 9.3.5 | a P-DATA-TF whose PDV lengths lie
 pdu-too-long | PS3.8 D.1 | a P-DATA-TF longer than its receiver takes
 abort-reason | PS3.8 9.3.8 | an A-ABORT with a reserved source or reason
 closed-without-release | PS3.8 9.1.4 | a connection closed without A-RELEASE or A-ABORT
+closed-without-context | PS3.8 9.1.4 | a connection closed without A-RELEASE or A-ABORT, no context accepted
 odd-fragment | PS3.8 E.1 | a fragment with an odd number of bytes
 mixed-messages | PS3.8 E.1 | fragments of several messages in one P-DATA-TF
 interleaved-messages | PS3.8 E.1 | fragments of another message before the current one ended
@@ -106,3 +107,11 @@ def _read(line: str) -> Check:
 
 CHECKS: Final = {check.name: check for check in map(_read, filter(None, _TABLE.splitlines()))}
 """All checks by name."""
+
+_FORGIVEN: Final = frozenset(("closed-without-context", "uid-invalid"))
+"""What usual clients do where there is nothing to say; what is found in command sets and data sets alike."""
+PROTOCOL: Final = (
+    frozenset(_read(line).name for section in _TABLE.split("\n\n")[:3] for line in section.split("\n") if line)
+    - _FORGIVEN
+)
+"""The checks of how the two sides speak with one another: upper layer, association, messages; not of what data say."""

@@ -33,6 +33,8 @@ class UpperLayer:
         self._tls: dict[Role, JunkSeen] = {}
         self._is_tls = False
         self._closed: tuple[Role | None, str] | None = None
+        self._is_barren = False
+        """Whether the association was accepted, and none of its presentation contexts."""
         if not from_start:
             self._forget()
 
@@ -63,6 +65,8 @@ class UpperLayer:
                 self._abort(seen, source, reason)
             case AssociateRJ(result, source, reason):
                 self._rejection(seen, result, source, reason)
+            case AssociateAC(contexts=contexts):
+                self._is_barren = all(context.result for context in contexts)
             case _ if seen.pdu_type == PduType.P_DATA_TF:
                 self._length(seen, conversation)
 
@@ -101,7 +105,7 @@ class UpperLayer:
         if not (speaker.is_idle or speaker.has_ended):
             words = "reset" if how == "reset" else "closed"
             text = f"the connection was {words} {speaker.where()}, without A-RELEASE or A-ABORT"
-            self._ledger.add("closed-without-release", sender, text)
+            self._ledger.add("closed-without-context" if self._is_barren else "closed-without-release", sender, text)
 
     def end(self) -> None:
         """Nothing more comes: halves of PDUs are judged now."""

@@ -54,7 +54,7 @@ async def list_instances(desk: Desk, request: Request) -> Response:
 
 
 async def upload_instance(desk: Desk, request: Request) -> Response:
-    """Store a DICOM file, byte for byte; it is spooled to the disk while it comes."""
+    """Store a DICOM file, its data set byte for byte; it is spooled to the disk while it comes."""
     Asked(request)
     most = int(getattr(desk.options, "max_instance_size", 0) or 0)
     with READING.place(desk):
@@ -182,7 +182,7 @@ ROUTES: Final = (
         "POST",
         "/archive",
         upload_instance,
-        "Stores a DICOM file, byte for byte.",
+        "Stores a DICOM file: its data set byte for byte, its file meta information is written anew.",
         body=Body("A DICOM file (PS3.10).", (DICOM, "application/octet-stream"), most=0),
         answers=(
             Answer(201, "What the archive has now; Location leads to it."),

@@ -94,7 +94,7 @@ async def _with_data(desk: Desk, request: Request) -> Exchange:
 
 def _recorded(exchange: Exchange) -> Exchange:
     if exchange.place is None:
-        text = f"The bytes of exchange {exchange.id} were not recorded; start the server without --no-record."
+        text = f"The bytes of exchange {exchange.id} were not recorded; with --memory it needs --recordings FOLDER."
         raise ApiError(404, "not-recorded", text)
     return exchange
 

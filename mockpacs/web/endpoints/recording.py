@@ -49,7 +49,7 @@ def _now(desk: Desk) -> tuple[Path, int]:
     """The file that is being written, and its size: asked in the loop, which writes it, it ends with a whole block."""
     path = desk.recording
     if path is None:
-        raise ApiError(404, "not-recorded", "This server does not record; start it without --no-record.")
+        raise ApiError(404, "not-recorded", "This server does not record; with --memory it needs --recordings FOLDER.")
     try:
         return path, path.stat().st_size
     except OSError as error:

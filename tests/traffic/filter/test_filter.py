@@ -494,3 +494,28 @@ def test_the_manual_has_no_key_that_does_not_exist() -> None:
     for key in keys:
         if key.lstrip("-") != "key":
             assert key.lstrip("-") in {*KEYS, *MOMENTS} or Filter.parse(f"{key}:*").tags
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        ("rule:slow", True),
+        ("rule:FULL", True),
+        ('rule:"a, b"', True),
+        ('rule:"slow, a, b, full"', True),
+        ("rule:fu*", True),
+        ("rule:*", True),
+        ("rule:x,full", True),
+        ("-rule:full", False),
+        ('rule:"b, a"', False),
+        ("rule:low", False),
+        ('rule:""', False),
+    ],
+)
+def test_one_of_several_rules_is_found(wanted: str, matches: bool) -> None:
+    assert Filter.parse(wanted).matches(replace(STORE, rule="Slow, a, b, full")) is matches
+
+
+def test_a_service_that_is_none_is_told_instead_of_being_counted_as_never() -> None:
+    with pytest.raises(FilterError, match='"C-STOR" is no service; did you mean "C-STORE"'):
+        Filter.parse("service:C-STOR")

@@ -158,6 +158,10 @@ PROVOCATIONS: list[tuple[str, list[Step]]] = [
     ("abort-reason", associated((REQUESTOR, encode_pdu(Abort(1, 0))))),
     ("abort-reason", associated((ACCEPTOR, encode_pdu(Abort(2, 3))))),
     ("closed-without-release", associated()),
+    (
+        "closed-without-context",
+        associated(ac=replace(AC, contexts=tuple(replace(one, result=3) for one in AC.contexts))),
+    ),
     ("odd-fragment", released(p_data(PDV(5, True, False, RAW_ECHO[:7]), PDV(5, True, True, RAW_ECHO[7:])), ECHOED)),
     (
         "mixed-messages",
