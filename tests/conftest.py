@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["pytester"]
+
 
 def find_tool(name: str) -> str:
     """The path of a foreign program. Without it the test is skipped; with MOCKPACS_REQUIRE_TOOLS=1 it fails."""

@@ -18,6 +18,7 @@ from mockpacs.errors import (
     RecordingError,
     ScenarioError,
     StartError,
+    StopError,
     VerificationError,
     WaitError,
 )

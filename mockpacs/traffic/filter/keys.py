@@ -46,7 +46,8 @@ def _service(values: Sequence[Value]) -> Callable[[str], bool]:
     written = [value.text.upper().replace("_", "-") for value in values]
     for value, text in zip(values, written, strict=True):
         if not (filter_text.has_wildcard(text) or {text, f"C-{text}", f"N-{text}"} & _SERVICES):
-            raise MisreadError(f'"{printable(value.text, 40)}" is no service{nearest(text, sorted(_SERVICES))}', value.at)
+            hint = nearest(text, sorted(_SERVICES))
+            raise MisreadError(f'"{printable(value.text, 40)}" is no service{hint}', value.at)
     return filter_text.exactly([form for text in written for form in (text, f"C-{text}", f"N-{text}")])
 
 
