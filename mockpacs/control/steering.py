@@ -116,6 +116,7 @@ class Steering:
         a whole filter, ``where`` a function of an exchange. It blocks for at most ``timeout`` seconds; `async_wait_for`
         does not. Raises `WaitError`, which says what came instead, and `FilterError`.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         from mockpacs.control.verification import wait_for
 
         found = wait_for(self.desk, _match(what, terms), 1 if count is None else count, _seconds(timeout))
@@ -133,6 +134,7 @@ class Steering:
         Whatever a client has seen answered is counted. ``timeout`` seconds are waited for what is still to come. The
         terms are those of `wait_for`. Raises `VerificationError`, an AssertionError that shows what came nearest.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         from mockpacs.control.verification import verify
 
         return verify(self.desk, _match(what, terms), count, _seconds(timeout))
@@ -153,6 +155,7 @@ class Steering:
         That is: an expectation of a scenario that is not met, a handler that raised, a rule added by code that never
         fired, a `when` that was never ended, a peer that broke the protocol. Raises `VerificationError`.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         if complaints := self.complaints():
             raise VerificationError("\n\n".join(complaints))
 
@@ -169,7 +172,6 @@ class Steering:
         """
         if "rules" in self.desk.reset(*what):
             self._unfinished.clear()
-            self._allowed.clear()
 
 
 def _match(what: str | None, terms: dict[str, Any]) -> Match:

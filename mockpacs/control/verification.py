@@ -66,6 +66,7 @@ def verify(desk: Desk, match: Match, count: Count = None, timeout: float = 0.0) 
     ``timeout``: seconds to wait until there are enough. That no more come is not waited for: what is there when enough
     came is counted. Raises `VerificationError`, which shows what came nearest.
     """
+    __tracebackhide__ = True
     bounds = Bounds.of(count)
     desk.settle()
     found = desk.journal.matching(match)
@@ -78,6 +79,7 @@ def verify(desk: Desk, match: Match, count: Count = None, timeout: float = 0.0) 
 
 def wait_for(desk: Desk, match: Match, count: Count = 1, timeout: float = 10.0) -> list[Exchange]:
     """The first ``count`` exchanges that match, as soon as they are there; earlier ones count. Raises `WaitError`."""
+    __tracebackhide__ = True
     least = Bounds.of(count).least
     desk.settle()
     try:

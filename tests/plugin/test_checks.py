@@ -71,6 +71,11 @@ def test_findings_are_allowed_one_by_one(run: Run) -> None:
         def test_pattern(mockpacs):
             hang_up(mockpacs)
 
+        @pytest.mark.mockpacs(allow=["closed-without-release"])
+        def test_after_a_reset(mockpacs):
+            mockpacs.reset()
+            hang_up(mockpacs)
+
         def test_in_the_test(mockpacs):
             mockpacs.allow("*")
             hang_up(mockpacs)
@@ -81,8 +86,8 @@ def test_findings_are_allowed_one_by_one(run: Run) -> None:
         def test_not(mockpacs):
             hang_up(mockpacs)
         """
-    run(text).assert_outcomes(passed=5, errors=1)
-    run("", "-o", "mockpacs_allow=closed-without-release").assert_outcomes(passed=5)
+    run(text).assert_outcomes(passed=6, errors=1)
+    run("", "-o", "mockpacs_allow=closed-without-release").assert_outcomes(passed=6)
 
 
 def test_a_test_that_failed_or_skipped_itself_is_not_blamed_twice(run: Run) -> None:
@@ -167,3 +172,18 @@ def test_a_client_of_a_fixture_may_end_its_work_before_the_check(run: Run) -> No
         """
     )
     result.assert_outcomes(passed=1)
+
+
+def test_an_allowance_of_nothing_is_told_once(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.mockpacs(allow=["closed-without-relase"])
+        def test_it(mockpacs):
+            pass
+        """
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    lines = [line for line in result.stdout.lines if line.startswith("allow: there is no finding")]
+    assert lines == ['allow: there is no finding "closed-without-relase"; did you mean "closed-without-release"?']
