@@ -229,9 +229,7 @@ class _Query:
             again = next(selection.blocks(self._index, self._level, self._columns, [row[3]]))
             if not again:
                 return None
-            if again[0][2] == row[2]:
-                break
-            row = again[0]
+            row = again[0]  # of the same path as well: it was deleted and stored again
         # The file is gone: the index still knows the entity, its other attributes are unknown.
         return row, Header({}, Encoding.of(""), "")
 

@@ -5,7 +5,6 @@ Every change is one step between two things that happen; an exchange that has be
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mockpacs.control.active import ActiveRule
-from mockpacs.errors import ConfigurationError, ScenarioError, StartError
+from mockpacs.control.lifetimes import Lifetimes, check_lifetime
+from mockpacs.errors import ScenarioError, StartError
 from mockpacs.net.environment import Environment
 from mockpacs.net.listener import Listener
 from mockpacs.net.theatre import Theatre, contexts_of
@@ -45,7 +45,7 @@ class Rules:
         self._start = script
         self._numbers = count(1)
         self._added: list[str] = []
-        self._ends: dict[str, asyncio.TimerHandle] = {}
+        self._lifetimes = Lifetimes(lambda name: self._remove(name, "ended, its time was over"))
 
     # looking
 
@@ -142,7 +142,7 @@ class Rules:
             placed = self._checked(rule, name, None)
         placed = replace(placed, name=name)
         contexts = contexts_of(Script(rules=(placed,)))
-        _check_lifetime(seconds)
+        check_lifetime(seconds)
 
         def change() -> None:
             if self._engine is None or not self._engine.replace(name, placed):
@@ -150,7 +150,7 @@ class Rules:
                     f"there is no rule {quoted(name)}{nearest(name, [one.name for one in self._script.rules])}"
                 )
             self._theatre.contexts = {**self._theatre.contexts, **contexts}
-            self._expire(name, seconds)
+            self._lifetimes.begin(name, seconds)
             self._tell(f'rule "{name}" was replaced')
 
         self._desk.call(change)
@@ -249,7 +249,7 @@ class Rules:
         return replace(placed, place=place)
 
     def _add(self, found: list[Placed], seconds: float | None) -> list[ActiveRule]:
-        _check_lifetime(seconds)
+        check_lifetime(seconds)
 
         def change() -> list[Placed]:
             named = self._named(found, taken={placed.name for placed in self._script.rules})
@@ -259,7 +259,7 @@ class Rules:
             theatre.contexts = {**theatre.contexts, **contexts}
             for placed in named:
                 self._added.append(placed.name)
-                self._expire(placed.name, seconds)
+                self._lifetimes.begin(placed.name, seconds)
                 self._tell(f'rule "{placed.name}" was added')
             return named
 
@@ -279,25 +279,15 @@ class Rules:
         return named
 
     def _remove(self, name: str, why: str) -> bool:
-        self._expire(name, None)
+        self._lifetimes.forget(name)
         if self._engine is None or not self._engine.remove(name):
             return False
         self._added = [added for added in self._added if added != name]
         self._tell(f'rule "{name}" {why}')
         return True
 
-    def _expire(self, name: str, seconds: float | None) -> None:
-        """In the event loop: take a rule away then; the time it had before does not count any more."""
-        if (timer := self._ends.pop(name, None)) is not None:
-            timer.cancel()
-        if seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._ends[name] = loop.call_later(seconds, self._remove, name, "ended, its time was over")
-
     def _forget_added(self) -> None:
-        for timer in self._ends.values():
-            timer.cancel()
-        self._ends.clear()
+        self._lifetimes.clear()
         self._added.clear()
 
     def _active(self, placed: Placed) -> ActiveRule:
@@ -309,11 +299,8 @@ class Rules:
 
     def lives(self, name: str) -> float | None:
         """Seconds until a rule is taken away, None when it stays."""
-        timer = self._ends.get(name)
-        if timer is None:
-            return None
         try:
-            return max(0.0, self._desk.call(lambda: timer.when() - asyncio.get_running_loop().time()))
+            return self._desk.call(lambda: self._lifetimes.left(name))
         except StartError:  # the server has stopped: it is taken away no more
             return None
 
@@ -325,13 +312,6 @@ class Rules:
 
     def _tell(self, text: str) -> None:
         self._desk.tell("scenario", text, detail=True)
-
-
-def _check_lifetime(seconds: object) -> None:
-    """Before anything is changed."""
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and seconds >= 0):  # type: ignore[operator]  # which NaN is not
-        raise ConfigurationError(f"seconds: {quoted(seconds)} is no time that a rule can stay")
 
 
 def _key(key: object) -> str:

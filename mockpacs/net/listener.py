@@ -30,8 +30,8 @@ _REOPEN_AGAIN_SECONDS: Final = 1.0
 _CUT_SECONDS: Final = 0.5
 _SPARE_CONNECTIONS: Final = 256
 """Connections beyond max_associations that may be waiting to be told no."""
-_SPARE_DESCRIPTORS: Final = 256
-"""Descriptors kept for files, the database, the listening sockets and the control API."""
+_SPARE_DESCRIPTORS: Final = 64
+"""Descriptors kept for files, the database and the listening sockets."""
 
 
 class Listener:
