@@ -1,4 +1,4 @@
-"""Failure texts as golden files: what differs from run to run is masked. MOCKPACS_GOLDEN=write makes them anew."""
+"""Failure texts as golden files: what differs from run to run is masked. MOCKPACS_RENEW_GOLDEN=1 makes them anew."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def masked(text: str) -> str:
 def check_golden(name: str, text: str) -> None:
     """The text is, word for word, what the file says."""
     path, text = FOLDER / f"{name}.txt", masked(text) + "\n"
-    if os.environ.get("MOCKPACS_GOLDEN") == "write":
+    if os.environ.get("MOCKPACS_RENEW_GOLDEN") == "1":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
