@@ -9,6 +9,7 @@ from mockpacs.archive.model import Model
 from mockpacs.archive.options import ArchiveOptions, Durability, OnDuplicate, Reaction
 from mockpacs.archive.query import Match, QueryOptions
 from mockpacs.archive.repair import Recovery
+from mockpacs.archive.retrieve import Selected
 from mockpacs.archive.spool import Spool
 from mockpacs.archive.summary import Counts, Listed
 from mockpacs.archive.verify import Finding, FindingKind
@@ -32,6 +33,7 @@ __all__ = [
     "Reaction",
     "Recovery",
     "Reindexed",
+    "Selected",
     "Spool",
     "Stored",
     "StoredInstance",

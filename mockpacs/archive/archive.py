@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mockpacs.archive import add as adding
 from mockpacs.archive import query, summary, verify
+from mockpacs.archive import retrieve as retrieving
 from mockpacs.archive.catalogue import Progress, fill
 from mockpacs.archive.database import Index
 from mockpacs.archive.deletion import EVERYTHING, Deletion, Selection, one_instance, one_series, one_study
 from mockpacs.archive.ingest import Stored, Writer
-from mockpacs.archive.instance import StoredInstance, stored_instance, stored_instances
+from mockpacs.archive.instance import StoredInstance, current, stored_instance, stored_instances
 from mockpacs.archive.model import Model
 from mockpacs.archive.opening import INDEX_NAME, Opened, open_in_memory, open_on_disk
 from mockpacs.archive.options import ArchiveOptions
 from mockpacs.archive.query import Match, QueryOptions
+from mockpacs.archive.retrieve import Selected
 from mockpacs.archive.sources import Sources
 from mockpacs.archive.spool import Spool
 from mockpacs.errors import ArchiveError, StorageError
@@ -123,6 +125,19 @@ class Archive:
         While matches are taken, StorageError when the index cannot be read.
         """
         return _readable(query.find(self.index, self.files, identifier, encoding, model, options, cancelled))
+
+    def retrieve(self, identifier: bytes, encoding: Encoding, model: Model | None, *, relational: bool) -> Selected:
+        """What a C-MOVE or C-GET asks for (PS3.4 C.4.2.2.1); model None knows SOP Instance UIDs alone (Y.6, Z.6).
+
+        Raises IdentifierError for an identifier that cannot be answered, StorageError when the index cannot be read.
+        """
+        with _told("The index cannot be read"):
+            return retrieving.retrieve(self.index, self._current, identifier, encoding, model, relational=relational)
+
+    def syntaxes_of(self, sop_class: str) -> builtins.list[str]:
+        """Transfer Syntax UIDs of the latest instances of a SOP class, the most frequent first; [] without any."""
+        with _told("The index cannot be read"):
+            return retrieving.syntaxes_of(self.index, sop_class)
 
     def counts(self) -> summary.Counts:
         """How much is stored."""
@@ -230,6 +245,10 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _current(self, sop_instances: Sequence[str]) -> dict[str, StoredInstance]:
+        with _told("The index cannot be read"):
+            return current(self.index, self.files, sop_instances)
 
     def _refuse_read_only(self) -> None:
         if self.index.read_only:

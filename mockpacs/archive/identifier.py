@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,25 +79,31 @@ def parse(data: bytes, encoding: Encoding, model: Model, *, relational: bool) ->
     missing or not one of the model, when a unique key above the level has no single value (C.4.1.3.1.1; ``relational``
     lifts that), or when a sequence has several items or is nested too deeply.
     """
-    header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT)
-    if not header.complete:
-        raise IdentifierError(f"The identifier is unreadable: {header.problem}.", status=CANNOT_UNDERSTAND)
-    elements = header.elements
+    elements = read_elements(data, encoding)
     encoding = EXPLICIT_LITTLE if encoding.deflated else encoding
-    level = _level(_text(elements, QUERY_RETRIEVE_LEVEL), model)
-    character_set = _text(elements, SPECIFIC_CHARACTER_SET)
+    level = read_level(text_of(elements, QUERY_RETRIEVE_LEVEL), model.levels)
+    character_set = text_of(elements, SPECIFIC_CHARACTER_SET)
     keys = _keys(elements, encoding, character_set, ())
     if not relational:
         _check_hierarchy(keys, level, model)
-    return Identifier(level, keys, frozenset(elements), character_set, _text(elements, TIMEZONE_OFFSET))
+    return Identifier(level, keys, frozenset(elements), character_set, text_of(elements, TIMEZONE_OFFSET))
 
 
-def _level(word: str, model: Model) -> Level:
+def read_elements(data: bytes, encoding: Encoding, wanted: Container[int] | None = None) -> dict[int, Element]:
+    """The elements of an identifier, or the wanted ones of them. Raises IdentifierError (C000) for unreadable bytes."""
+    header = scan(data, encoding, stop=_EVERYTHING, deepest=_GIVE_UP_AT, wanted=wanted)
+    if not header.complete:
+        raise IdentifierError(f"The identifier is unreadable: {header.problem}.", status=CANNOT_UNDERSTAND)
+    return header.elements
+
+
+def read_level(word: str, levels: Sequence[Level]) -> Level:
+    """The level a word names. Raises IdentifierError (A900) when it is none of these."""
     offending = (QUERY_RETRIEVE_LEVEL,)
-    allowed = ", ".join(model.levels)
+    allowed = ", ".join(levels)
     if not word:
         raise IdentifierError(f"Query/Retrieve Level is missing: one of {allowed}", offending=offending)
-    if word not in model.levels:
+    if word not in levels:
         raise IdentifierError(f"Level {text.printable(word, 16)} is not one of {allowed}", offending=offending)
     return Level(word)
 
@@ -114,7 +121,8 @@ def _has_wildcard(key: Key) -> bool:
     return key.vr in matching.WILDCARD_VRS and wildcards.has_wildcard(key.values[0])
 
 
-def _text(elements: dict[int, Element], tag: int) -> str:
+def text_of(elements: dict[int, Element], tag: int) -> str:
+    """The text of an element of plain ASCII, several values joined by backslashes; "" without one."""
     element = elements.get(tag)
     return "\\".join(text.values(element.value, "CS")) if element else ""
 
@@ -125,7 +133,7 @@ def _keys(
     """The keys among the elements; ``path`` are the sequences they are in. Group lengths and padding are no keys."""
     if len(elements) > MOST_KEYS:
         raise IdentifierError(f"{len(elements)} keys, at most {MOST_KEYS} are read", offending=path[:1])
-    creators = {tag: _text(elements, tag) for tag in elements if _is_creator(tag)}
+    creators = {tag: text_of(elements, tag) for tag in elements if _is_creator(tag)}
     return tuple(
         _key(elements[tag], encoding, character_set, path, creators.get(tag >> 16 << 16 | tag >> 8 & 0xFF, ""))
         for tag in sorted(elements)
@@ -155,7 +163,7 @@ def _key(element: Element, encoding: Encoding, character_set: str, path: tuple[i
         tag,
         vr,
         items=tuple(
-            _keys(item, nested, _text(item, SPECIFIC_CHARACTER_SET) or character_set, path) for item in found_items
+            _keys(item, nested, text_of(item, SPECIFIC_CHARACTER_SET) or character_set, path) for item in found_items
         ),
         creator=creator,
     )

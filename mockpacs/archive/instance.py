@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -22,6 +23,8 @@ _SELECT: Final = (
     "FROM instance JOIN series ON series.id = instance.series JOIN study ON study.id = series.study "
     "JOIN patient ON patient.id = study.patient"
 )
+CURRENT: Final = f"{_SELECT} WHERE sop_instance_uid IN (SELECT value FROM json_each(?))"
+"""The statement behind ``current``; its parameter is a list of UIDs in JSON."""
 _BLOCK: Final = 1 << 18
 
 
@@ -67,8 +70,12 @@ class StoredInstance:
         """The data set in pieces of at most ``block_size`` bytes."""
         with self._open() as file:
             file.seek(self.data_offset)
+            missing = self.size
             while block := file.read(block_size):
+                missing -= len(block)
                 yield block
+        if missing > 0:
+            raise StorageError(f"{self.path} has become shorter: {missing} bytes of the data set are missing")
 
     def read(self) -> bytes:
         """The whole data set."""
@@ -117,6 +124,12 @@ def stored_instance(index: Index, files: Files, sop_instance: str) -> StoredInst
     """Look an instance up by its SOP Instance UID."""
     row = next(index.rows(f"{_SELECT} WHERE sop_instance_uid = ?", (sop_instance,)), None)
     return None if row is None else _instance(files, row)
+
+
+def current(index: Index, files: Files, sop_instances: Sequence[str]) -> dict[str, StoredInstance]:
+    """The instances of these SOP Instance UIDs that are stored now, by UID."""
+    rows = index.rows(CURRENT, (json.dumps(sop_instances),))
+    return {instance.sop_instance: instance for instance in (_instance(files, row) for row in rows)}
 
 
 def stored_instances(
