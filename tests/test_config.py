@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mockpacs.config import NamedUser, Options, TokenUser, load, schema
+from mockpacs.config import NamedUser, Options, Peer, TokenUser, load, schema
 from mockpacs.config.reference import table
 from mockpacs.errors import ConfigurationError
 
@@ -35,6 +35,10 @@ READ: list[tuple[str, str, object]] = [
     ("durability", "full", "full"),
     ("on_duplicate", "refuse", "refuse"),
     ("unknown_values", "match", "match"),
+    ("transcode", "on", True),
+    ("pending_interval", "0", 0.0),
+    ("pending_interval", "250ms", 0.25),
+    ("peer", "A=127.0.0.1:11113", (Peer("A", "127.0.0.1", 11113),)),
     ("verbose", "2", 2),
     ("http", "8112", 8112),
     ("http", "0", 0),
@@ -75,6 +79,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ("on_duplicate", "kep", 'one of keep, replace, refuse; did you mean "keep"?'),
     ("person_name_case", "INSENSITIVE", 'did you mean "insensitive"?'),
     ("called_aets", "A\x1b[2J", r"A\x1b[2J"),
+    ("pending_interval", "-1", "of 0 or more"),
+    ("peer", "A", '"A" is not a peer: write AET=HOST:PORT'),
     ("users", ":secret", "a user needs a name"),
     ("users", "jwt=", "must not be empty"),
     ("users", "saml=base64:%", "not valid base64"),

@@ -3,5 +3,6 @@
 from mockpacs.config.options import Option, Options, schema
 from mockpacs.config.sources import load
 from mockpacs.config.users import NamedUser, TokenUser, User
+from mockpacs.written.peer import Peer
 
-__all__ = ["NamedUser", "Option", "Options", "TokenUser", "User", "load", "schema"]
+__all__ = ["NamedUser", "Option", "Options", "Peer", "TokenUser", "User", "load", "schema"]

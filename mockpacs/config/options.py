@@ -15,6 +15,7 @@ from mockpacs.config.users import User, UserKind
 from mockpacs.errors import ConfigurationError
 from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted
 from mockpacs.written.numbers import Seconds, Size, Whole
+from mockpacs.written.peer import Peer, Peers
 from mockpacs.written.port import OFF, Port, Secret
 from mockpacs.written.words import Choice, FilePath, Flag, Host, OptionalPath, ScenarioPath, Seed, Title
 
@@ -48,7 +49,8 @@ def _key(group: str, kind: Kind, default: Any, about: str) -> Any:
     return field(default=default, repr=is_shown, metadata={"group": group, "kind": kind, "about": about})
 
 
-_NETWORK, _SCENARIO, _ARCHIVE, _QUERY = "Network", "Scenario", "Archive and storage", "Query"
+_NETWORK, _SCENARIO, _ARCHIVE = "Network", "Scenario", "Archive and storage"
+_QUERY, _RETRIEVE = "Query", "Retrieve"
 _ACCESS, _RECORDING, _CONTROL, _OUTPUT = "Access", "Recording", "Control API", "Output"
 
 
@@ -77,6 +79,9 @@ class Options:
     )
     max_pdu: int = _key(
         _NETWORK, Size(4096, 2**30), 131_072, "Largest P-DATA-TF a peer may send, in bytes; 0 sets the peer no limit."
+    )
+    peer: tuple[Peer, ...] = _key(
+        _NETWORK, Peers(), (), "Peers that may be called: the destinations of C-MOVE, by their AE title."
     )
 
     scenario: tuple[Path, ...] = _key(
@@ -140,6 +145,20 @@ class Options:
     )
     max_query_results: int = _key(
         _QUERY, Whole(0, 2**31 - 1), 0, "Matches sent for one C-FIND; more end it with A700. 0 sets no limit."
+    )
+
+    transcode: bool = _key(
+        _RETRIEVE,
+        Flag(),
+        False,
+        "Decompress instances for receivers that do not accept their transfer syntax; otherwise these count as failed. "
+        "Needs the extra transcode.",
+    )
+    pending_interval: float = _key(
+        _RETRIEVE,
+        Seconds(zero=True),
+        0.0,
+        "Least time between two pending responses of a C-GET or C-MOVE; 0 sends one after each sub-operation.",
     )
 
     tls_cert: Path | None = _key(_ACCESS, OptionalPath(), None, "Own certificate chain (PEM); switches TLS on.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ PREFIX = "MOCKPACS_"
 # Variables with the prefix that are no options: the file's own name, and the switch of the test suite.
 NOT_OPTIONS = frozenset({"MOCKPACS_CONFIG", "MOCKPACS_REQUIRE_TOOLS"})
 
-NOT_IN_SCENARIOS = frozenset({"scenario", "seed", "expect", "http", "http_host", "http_token"})
-"""Options that say which scenarios are played and how; and who may steer: a scenario can come from anywhere."""
+NOT_IN_SCENARIOS = frozenset({"scenario", "seed", "expect", "peer", "http", "http_host", "http_token"})
+"""Options that say which scenarios are played and how; who may steer, and who is sent what is stored: a scenario can
+come from anywhere."""
 
 
 class Raw(NamedTuple):
@@ -103,18 +105,28 @@ def _from_mapping(key: str, value: Any, folder: Path) -> Iterator[Raw]:
 
 def _anchored(value: Any, folder: Path, kind: Kind) -> Any:
     """Paths in a file are meant from the file's own folder, wherever the program was started."""
-    one = kind.one if isinstance(kind, Many) else kind
-    if not isinstance(one, FilePath):
-        return value
-    from mockpacs.written.yaml_file import Items, Text
+    from mockpacs.written.yaml_file import Items, Mapping, Text
 
+    one = kind.one if isinstance(kind, Many) else kind
     if isinstance(value, Items):
         items = Items(value.place)
         items.extend(_anchored(item, folder, one) for item in value)
         return items
-    if isinstance(value, Text) and value.strip() and not value.startswith("~") and not one.is_name(value):
+    if isinstance(value, Mapping):
+        return _mapping_anchored(value, folder, getattr(one, "paths", ()))
+    is_path = isinstance(value, Text) and isinstance(one, FilePath) and not one.is_name(value)
+    if is_path and value.strip() and not value.startswith("~"):
         return Text(str(folder / value), value.place)
     return value
+
+
+def _mapping_anchored(value: Any, folder: Path, paths: Container[str]) -> Any:
+    """A mapping some of whose keys are paths."""
+    anchored = copy(value)
+    for key, part in value.items():
+        if key in paths:
+            anchored[key] = _anchored(part, folder, FilePath())
+    return anchored
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[Raw]:

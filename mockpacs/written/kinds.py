@@ -47,9 +47,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean "port"?`` when a known word is near, otherwise nothing."""
     import difflib  # only wanted when something is already wrong
 
-    near = difflib.get_close_matches(word.lower().replace("-", "_"), list(known), n=1, cutoff=0.55)
-    near = near or difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.55)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("-", "_"), names, n=1, cutoff=0.55)
+    near = near or difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.55)
+    return f'; did you mean "{names[near[0]]}"?' if near else ""
 
 
 def refused(value: object, allowed: str, hint: str = "") -> Refused:
