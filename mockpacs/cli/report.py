@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from shlex import quote
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mockpacs import __version__
 from mockpacs.config.options import HTTP_PORT
@@ -15,11 +17,14 @@ from mockpacs.written.port import AUTO
 
 if TYPE_CHECKING:
     from mockpacs.app import MockPACS, Summary
-    from mockpacs.config import Options
+    from mockpacs.config import Options, Peer
     from mockpacs.scenario.script import Script
     from mockpacs.traffic.exchange import Record
 
 WARNING = "NOT FOR CLINICAL USE"
+MOST_PEERS: Final = 4
+"""Peers the banner names; there may be hundreds."""
+_STUDY: Final = "-k QueryRetrieveLevel=STUDY -k StudyInstanceUID=UID"
 
 
 class Report(Protocol):
@@ -50,6 +55,8 @@ class TextReport:
         ]
         if pacs.engine:
             lines += _scenarios(pacs.engine.script)
+        if options.peer:
+            lines.append(f"peers    {_peers(options.peer)}")
         if repaired := str(pacs.archive.recovery):
             lines.append(repaired)
         if options.tls_cert:
@@ -99,6 +106,9 @@ class JsonReport:
                 "control": f"{pacs.url}/api/v1/" if pacs.url else None,
                 "scenarios": list(pacs.engine.script.names) if pacs.engine else [],
                 "seed": pacs.engine.seed if pacs.engine else None,
+                "peers": [
+                    {"aet": peer.aet, "host": peer.host, "port": peer.port, "tls": peer.tls} for peer in options.peer
+                ],
                 "repaired": str(pacs.archive.recovery),
             }
         )
@@ -169,6 +179,13 @@ def _control(url: str | None, options: Options) -> str:
     return f"{url}/api/v1/{token}{f'   (port {HTTP_PORT} is in use)' if moved else ''}"
 
 
+def _peers(peers: Sequence[Peer]) -> str:
+    """Who may be called, and where: the first of them."""
+    named = [f"{peer.aet} {peer.address}{' (TLS)' if peer.tls else ''}" for peer in peers[:MOST_PEERS]]
+    more = len(peers) - len(named)
+    return f"{', '.join(named)}{f' and {more} more' if more else ''}"
+
+
 def _place(options: Options) -> str:
     if options.memory:
         return "in memory, gone at the end"
@@ -180,11 +197,12 @@ def _suggestions(pacs: MockPACS, options: Options) -> list[str]:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(pacs.host, pacs.host)
     called = f" -aec {pacs.aet}" if options.called_aets else ""
     target = f"{called} {host} {pacs.port}"
-    if options.tls_cert:
+    if options.tls_cert:  # movescu speaks no TLS
         return [f"try      echoscu +tla -ic{target}", f"         storescu +tla -ic{target} FILE..."]
     return [
         f"try      python -m pynetdicom echoscu{_after(called, host, pacs.port)}",
         f"         storescu{target} FILE...",
+        *(f"         movescu -S -aem {quote(peer.aet)}{target} {_STUDY}" for peer in options.peer[:1]),
     ]
 
 

@@ -14,6 +14,10 @@ from mockpacs.wire.text import printable
 _NUMBER: Final = r"([0-9]{1,18})"  # a file may hold any text: no number of 5000 digits
 _CONNECTION: Final = re.compile(f"connection {_NUMBER} ")
 _CONTINUES: Final = re.compile(f"continues connection {_NUMBER} of ")
+_OUTGOING: Final = re.compile(
+    r"(?:connection [0-9]+|continues connection [0-9]+ of \S+) to \S+(?: for ([0-9]{1,18}\.[0-9]{1,18})(?![^ ]))?"
+)
+_SECURE: Final = re.compile(r"connection [0-9]+ (?:from|to) \S+(?: for [0-9]+\.[0-9]+)? (?!for [0-9]+\.)\S")
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _MESSAGE: Final = re.compile(
     rf"{_NUMBER}\.{_NUMBER} ([CN]-[A-Z-]+)(?: [^\"]*?)??(?: rule {_QUOTED})?(?: fault {_QUOTED})?", re.DOTALL
@@ -32,14 +36,18 @@ class Remark(NamedTuple):
     fault: str
 
 
-def connection(number: int, address: str, security: str = "") -> str:
-    """On the first packet of a connection; ``security`` names what TLS agreed on."""
-    return f"connection {number} from {address}{f' {security}' if security else ''}"
+def connection(number: int, address: str, security: str = "", *, by_us: bool = False, cause: str = "") -> str:
+    """On the first packet of a connection; ``security`` names what TLS agreed on.
+
+    ``by_us``: we opened it, and ``address`` is where to; ``cause``: for which exchange, as ``3.1``.
+    """
+    way = _way(address, cause) if by_us else f"from {address}"
+    return f"connection {number} {way}{f' {security}' if security else ''}"
 
 
-def continues(number: int, file_name: str) -> str:
-    """On the first packet of a connection that a later part of a recording repeats."""
-    return f"continues connection {number} of {printable(file_name)}"
+def continues(number: int, file_name: str, to: str = "", cause: str = "") -> str:
+    """On the first packet of a connection that a later part of a recording repeats; ``to``: of one we opened."""
+    return f"continues connection {number} of {printable(file_name)}{f' {_way(to, cause)}' if to else ''}"
 
 
 def message(identity: str, name: str, titles: str, result: str = "", *, rule: str = "", fault: str = "") -> str:
@@ -76,6 +84,19 @@ def connection_of(comments: Iterable[str]) -> tuple[int, bool] | None:
     return None
 
 
+def outgoing_of(comments: Iterable[str]) -> str | None:
+    """The exchange a connection was opened for, when it was us who opened it: "" for none, None when it was not us."""
+    for comment in comments:
+        if found := _OUTGOING.match(comment):
+            return found[1] or ""
+    return None
+
+
+def is_secure(comments: Iterable[str]) -> bool:
+    """Whether the first packet of a connection says that TLS was spoken."""
+    return any(_SECURE.match(comment) for comment in comments)
+
+
 def parse(comment: str) -> Remark | None:
     """What a comment says about a message, None when it is about none."""
     found = _MESSAGE.fullmatch(comment)
@@ -88,6 +109,10 @@ def parse(comment: str) -> Remark | None:
 def unsent_of(comments: Iterable[str]) -> int:
     """How many of the last bytes of this packet's sender did not leave."""
     return sum(int(found[1]) for comment in comments if (found := _UNSENT.fullmatch(comment)))
+
+
+def _way(address: str, cause: str) -> str:
+    return f"to {address}{f' for {cause}' if cause else ''}"
 
 
 def _quoted(text: str) -> str:

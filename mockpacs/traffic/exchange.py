@@ -32,6 +32,10 @@ class Association:
     """Whether TLS was spoken; a recording has it in clear."""
     server: str = ""
     """host:port of who accepted it; "" where that is us."""
+    cause: str = ""
+    """The exchange it was opened for, as ``3.1``: the C-MOVE that brings its instances there; "" for none."""
+    by_us: bool = False
+    """Whether it was us who opened it; ``calling`` is our title then, and ``called`` that of the peer."""
 
 
 class Answer(NamedTuple):
@@ -93,11 +97,23 @@ class Exchange:
     """What was done to the answer on its way, "" for nothing."""
     place: Place | None = None
     """Where its bytes are, None without a recording."""
+    asked_by_us: bool = False
+    """Whether we sent the request: a sub-operation of a retrieve, or what a test asked a peer."""
+    cause: str = ""
+    """The C-GET or C-MOVE it is a sub-operation of, as ``3.1``; "" for none."""
+    counts: tuple[int, int, int] | None = None
+    """Sub-operations completed, failed and with a warning, as the final response says (PS3.7 9.3.3.2, 9.3.4.2);
+    None where it says nothing of them."""
 
     @property
     def id(self) -> str:
         """``2.1``: the first exchange of the second association; what `mockpacs show` takes."""
         return f"{self.association.number}.{self.number}"
+
+    @property
+    def detail(self) -> bool:
+        """True for what is only shown when more is asked for (-v): a sub-operation that did what it was to do."""
+        return self.asked_by_us and bool(self.cause) and self.category in ("success", "warning")
 
     @property
     def responses(self) -> int:
@@ -148,6 +164,19 @@ class Exchange:
         from mockpacs.traffic.recording.dataset import matches_of
 
         return matches_of(self)
+
+
+def counts_of(response: Command) -> tuple[int, int, int] | None:
+    """Sub-operations completed, failed and with a warning, as a response counts them; None when it counts none."""
+    counters = (
+        response.completed_sub_operations,
+        response.failed_sub_operations,
+        response.warning_sub_operations,
+    )
+    if counters == (None, None, None):
+        return None
+    completed, failed, warning = (counter or 0 for counter in counters)
+    return completed, failed, warning
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What happened lately, in memory: a bounded list of records that tests wait on and views follow.
 
+What peers asked is counted and waited for; what we asked ourselves, the legs of a retrieve, only by who says so.
 It never reaches for a disk or a network, and whoever adds to it never waits for whoever reads.
 """
 
@@ -9,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Reversible, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mockpacs.errors import FilterError, WaitError
 from mockpacs.traffic.exchange import Exchange, Notice, Record
@@ -40,6 +41,8 @@ class Journal:
         report: Callable[[Exception], None] | None = None,
     ) -> None:
         self._exchanges: deque[tuple[int, Exchange]] = deque(maxlen=exchanges_kept)
+        # apart, so that a retrieve of very many instances does not push out what a test waits for
+        self._legs: deque[tuple[int, Exchange]] = deque(maxlen=exchanges_kept)
         self._notices: deque[tuple[int, Notice]] = deque(maxlen=notices_kept)
         self._values = values
         self._report = report
@@ -55,8 +58,8 @@ class Journal:
         with self._changed:
             self._added += 1
             if isinstance(record, Exchange):
-                kept = self._exchanges
-                if len(kept) == kept.maxlen:
+                kept = self._legs if record.asked_by_us else self._exchanges
+                if len(kept) == kept.maxlen and not record.asked_by_us:
                     self._dropped_exchanges += 1
                 kept.append((self._added, record))
                 if self._inboxes:
@@ -73,9 +76,15 @@ class Journal:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """The exchanges that are kept, the oldest first."""
+        """The exchanges that peers asked for and that are kept, the oldest first."""
         with self._changed:
             return [exchange for _, exchange in self._exchanges]
+
+    @property
+    def legs(self) -> list[Exchange]:
+        """The exchanges that we asked for ourselves and that are kept, the oldest first."""
+        with self._changed:
+            return [exchange for _, exchange in self._legs]
 
     @property
     def notices(self) -> list[Notice]:
@@ -85,7 +94,7 @@ class Journal:
 
     @property
     def dropped(self) -> tuple[int, int]:
-        """How many exchanges and how many notices had to make room since the journal was begun or cleared."""
+        """How many exchanges of peers and how many notices had to make room since the journal was begun or cleared."""
         with self._changed:
             return self._dropped_exchanges, self._dropped_notices
 
@@ -102,16 +111,20 @@ class Journal:
     def numbered(self, mark: int = 0) -> list[tuple[int, Record]]:
         """The same, each with the mark behind it; of numbers that are missing the records are not kept any more."""
         with self._changed:
-            found: list[tuple[int, Record]] = [*_after(self._exchanges, mark), *_after(self._notices, mark)]
-        return sorted(found, key=lambda numbered: numbered[0])
+            kept: tuple[deque[tuple[int, Any]], ...] = (self._exchanges, self._legs, self._notices)
+            found: list[tuple[int, Record]] = [numbered for some in kept for numbered in _after(some, mark)]
+        return sorted(found, key=_mark_of)
 
     def count(self, match: Match) -> int:
-        """How many of the exchanges that are kept match."""
+        """How many of the exchanges that are kept match, see `matching`."""
         return len(self.matching(match))
 
     def matching(self, match: Match) -> list[Exchange]:
-        """The exchanges that are kept and match, the oldest first. Raises `FilterError` as `wait` does."""
-        return list(filter(self._matcher(match), self.exchanges))
+        """The exchanges that are kept and match, the oldest first. Raises `FilterError` as `wait` does.
+
+        What we asked ourselves is not among them, unless a filter has the key ``leg``.
+        """
+        return list(filter(self._matcher(match), self._looked_at(match)))
 
     def what_came(self, match: Match, found: Sequence[Exchange] = (), *, are_too_many: bool = False) -> str:
         """Lines about what came instead of, or besides, ``found``, which matches: the nearest, and what they miss.
@@ -123,7 +136,7 @@ class Journal:
         return what_came(
             match,
             found,
-            self.exchanges,
+            self._looked_at(match),
             self.notices,
             are_too_many=are_too_many,
             dropped=self.dropped[0],
@@ -136,15 +149,16 @@ class Journal:
         Blocks the calling thread, so never the one that adds. Raises `WaitError` when they do not come in time; its
         text shows which exchanges came nearest.
         """
-        matches = self._matcher(match)
+        matches, with_legs = self._matcher(match), _asks_for_legs(match)
         deadline = time.monotonic() + timeout_seconds
         inbox: list[Exchange] = []
         with self._changed:
-            new = [exchange for _, exchange in self._exchanges]
+            new = self._looked_at(match)
             self._inboxes.append(inbox)
         try:
             found: list[Exchange] = []
             while True:
+                new = new if with_legs else [exchange for exchange in new if not exchange.asked_by_us]
                 found += filter(matches, new)  # outside of the lock: a match may take long
                 if len(found) >= count:
                     return found[:count]
@@ -162,6 +176,7 @@ class Journal:
         """Forget all records; marks, waiters and observers stay as they are."""
         with self._changed:
             self._exchanges.clear()
+            self._legs.clear()
             self._notices.clear()
             self._dropped_exchanges = self._dropped_notices = 0
 
@@ -197,11 +212,26 @@ class Journal:
         values = self._values or _no_values
         return lambda exchange: match.matches(exchange, values)
 
+    def _looked_at(self, match: Match) -> list[Exchange]:
+        """The exchanges among which a match is looked for."""
+        if not _asks_for_legs(match):
+            return self.exchanges
+        with self._changed:
+            return [exchange for _, exchange in sorted([*self._exchanges, *self._legs], key=_mark_of)]
+
     def _shortfall(self, match: Match, found: list[Exchange], count: int, seconds: float) -> str:
         from mockpacs.traffic.shortfall import exchanges_that
 
         headline = f"Waited {seconds:g} s for {exchanges_that(match, count)}; {len(found)} came."
         return f"{headline}\n{self.what_came(match, found)}"
+
+
+def _asks_for_legs(match: Match) -> bool:
+    return bool(getattr(match, "asks_for_legs", False))
+
+
+def _mark_of(numbered: tuple[int, Record]) -> int:
+    return numbered[0]
 
 
 def _no_values(_exchange: Exchange, _tag: int) -> None:

@@ -86,10 +86,22 @@ class Recorder:
         """Nanoseconds since 1970."""
         return self._wall + time.perf_counter_ns()
 
-    def track(self, number: int, peer: tuple[str, int], local: tuple[str, int], *, security: str = "") -> Track:
-        """Begin to record a connection that ``peer`` opened."""
+    def track(
+        self,
+        number: int,
+        peer: tuple[str, int],
+        local: tuple[str, int],
+        *,
+        security: str = "",
+        by_us: bool = False,
+        cause: str = "",
+    ) -> Track:
+        """Begin to record a connection that ``peer`` opened, or ``by_us``: that we did, to ``peer``.
+
+        ``security`` names what TLS agreed on, ``cause`` the exchange it was opened for, as ``3.1``.
+        """
         self._is_empty = False
-        return Track(self, number, peer, local, security)
+        return Track(self, number, peer, local, security, by_us=by_us, cause=cause)
 
     def stage(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Take a block; it is in the file after the next `flush`."""

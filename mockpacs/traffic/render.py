@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
 from mockpacs.wire.text import printable
 
 LONGEST_NOTICE: Final = 400
@@ -19,7 +19,7 @@ def line(record: Record) -> str:
             return _exchange_line(record)
         case Notice():
             one = record.association
-            number, who = (str(one.number), printable(one.calling or one.address, 24)) if one else ("", "")
+            number, who = (str(one.number), _who(one, by_us=one.by_us)) if one else ("", "")
             return columns(
                 (0, clock(record.when)),
                 (14, number),
@@ -33,7 +33,8 @@ def as_json(record: Record) -> dict[str, object]:
     one = record.association
     about: dict[str, object] = {}
     if one:
-        about = {"association": one.number, "peer": one.address, "calling": one.calling, "called": one.called}
+        peer = one.server if one.by_us else one.address
+        about = {"association": one.number, "peer": peer, "calling": one.calling, "called": one.called}
     match record:
         case Exchange():
             return {
@@ -52,20 +53,34 @@ def as_json(record: Record) -> dict[str, object]:
                 **_known(record),
             }
         case Notice():
-            return {"event": record.kind, "time": iso_time(record.when), **about, "text": record.text}
+            by_us: dict[str, object] = {"opened_by_us": True} if one and one.by_us else {}
+            cause = {"cause": one.cause} if one and one.cause else {}
+            return {"event": record.kind, "time": iso_time(record.when), **about, "text": record.text, **by_us, **cause}
 
 
 def told(exchange: Exchange) -> str:
-    """What an exchange was about, and what is to be said of it: comment, rule and fault."""
+    """What an exchange was about, and what is to be said of it: its sub-operations, comment, rule and fault."""
     subject = printable(exchange.subject, 120)
     if exchange.service == "C-FIND" and exchange.status is not None:
         subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
-    parts = [subject, printable(exchange.comment, 100)]
+    parts = [subject, counted(exchange.counts), printable(exchange.comment, 100)]
+    if exchange.cause:
+        parts.append(f"<- {exchange.cause}")
     if exchange.rule:
         parts.append(f'rule "{printable(exchange.rule, 60)}"')
     if exchange.fault:
         parts.append(f'fault "{printable(exchange.fault, 80)}"')
     return "  ".join(filter(None, parts))
+
+
+def counted(counts: tuple[int, int, int] | None) -> str:
+    """``10 completed, 2 failed``: the sub-operations of a retrieve, "" when nothing is known of them."""
+    if counts is None:
+        return ""
+    completed, failed, warning = counts
+    parts = [f"{completed} completed"] if completed or not (failed or warning) else []
+    parts += [f"{count} {word}" for count, word in ((failed, "failed"), (warning, "with a warning")) if count]
+    return ", ".join(parts)
 
 
 def columns(*cells: tuple[int, str]) -> str:
@@ -134,21 +149,31 @@ def _exchange_line(exchange: Exchange) -> str:
         (0, clock(exchange.started)),
         (14, exchange.id),
         (19, exchange.service),
-        (28, printable(exchange.association.calling, 16)),
+        (28, _who(exchange.association, by_us=exchange.asked_by_us)),
         (40, exchange.status_name),
         (50, told(exchange)),
         (97 - len(took), took),
     )
 
 
+def _who(one: Association, *, by_us: bool) -> str:
+    """The peer, by its title if it has one; behind an arrow where it was us who asked it."""
+    title, address = (one.called, one.server) if one.by_us else (one.calling, one.address)
+    return f"{'> ' if by_us else ''}{printable(title or address, 24)}"
+
+
 def _known(exchange: Exchange) -> dict[str, object]:
     """What not every exchange has."""
+    counts = exchange.counts
     found = {
         "message_id": exchange.command and exchange.command.message_id,
         "sop_class": exchange.sop_class or None,
         "sop_instance": exchange.sop_instance or None,
         "rule": exchange.rule or None,
         "fault": exchange.fault or None,
+        "asked_by_us": exchange.asked_by_us or None,
+        "cause": exchange.cause or None,
+        "sub_operations": counts and dict(zip(("completed", "failed", "warning"), counts, strict=True)),
     }
     return {name: value for name, value in found.items() if value is not None}
 

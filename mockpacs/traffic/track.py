@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mockpacs.traffic import comment, pcapng
@@ -28,13 +29,16 @@ class Track:
 
     __slots__ = (
         "_answered",
+        "_answerer",
         "_at",
         "_base",
+        "_cause",
         "_chunk",
         "_comments",
         "_inbound",
         "_is_ending",
         "_number",
+        "_opener",
         "_outbound",
         "_owed",
         "_part",
@@ -43,16 +47,29 @@ class Track:
         "_remarks",
         "_secrets",
         "_start",
+        "_to",
         "_when",
     )
 
     def __init__(
-        self, recorder: Recorder, number: int, peer: tuple[str, int], local: tuple[str, int], security: str
+        self,
+        recorder: Recorder,
+        number: int,
+        peer: tuple[str, int],
+        local: tuple[str, int],
+        security: str,
+        *,
+        by_us: bool = False,
+        cause: str = "",
     ) -> None:
+        """``by_us``: we opened it, for the exchange ``cause`` when there is one; see `Recorder.track`."""
         self._recorder = recorder
         self._number = number
+        self._to = _address(peer) if by_us else ""
+        self._cause = cause
         self._inbound = Direction(Endpoints.between(peer, local, INBOUND))
         self._outbound = Direction(Endpoints.between(local, peer, OUTBOUND))
+        self._opener, self._answerer = (self._outbound, self._inbound) if by_us else (self._inbound, self._outbound)
         self._chunk: bytes | memoryview = b""
         self._when = 0
         self._at = 0  # where the staged chunk will be in the file
@@ -68,7 +85,7 @@ class Track:
         self._part.tenants += 1
         self._path = self._part.path  # the file with the staged chunk
         self._start = recorder.size
-        self._open(comment.connection(number, _address(peer), security), 0, 0)
+        self._open(comment.connection(number, _address(peer), security, by_us=by_us, cause=cause), 0, 0)
 
     # what the link reports
 
@@ -77,7 +94,7 @@ class Track:
         self._stage_chunk()
         self._turn_page()
         recorder, inbound = self._recorder, self._inbound
-        if inbound.framing.first is None:
+        if inbound.framing.first is None and not self._to:
             data = self._secrets.hide(data)
         self._chunk, self._when, self._at, self._base = data, recorder.now(), recorder.size, inbound.position
         self._path, self._answered = self._part.path, self._outbound.position
@@ -88,6 +105,8 @@ class Track:
         self._stage_chunk()
         self._turn_page()
         outbound, remarks = self._outbound, self._remarks
+        if self._to and outbound.framing.first is None:
+            data = self._secrets.hide(data)
         self._stage(outbound, data, self._recorder.now(), remarks)
         remarks.clear()
         return self._recorder.flush()
@@ -143,7 +162,19 @@ class Track:
             offset = framing.block
         else:
             offset = self._start
-        return Place(part, offset, 0, position + 1 & 0xFFFFFFFF, answered + 1 & 0xFFFFFFFF)
+        return self._place(part, offset, position, answered)
+
+    def place_of_sending(self, waiting: int = 0) -> Place:
+        """The place of an exchange whose request, of ours, is sent next, behind ``waiting`` bytes that are handed over
+        but not recorded yet; its end is not known yet.
+        """
+        if not self._chunk:
+            self._turn_page()
+        framing, heard = self._inbound.framing, self._inbound.position
+        offset = self._recorder.size  # what is staged, or still to come, is behind it
+        if framing.start < heard and not framing.is_lost:  # a PDU is being received
+            offset, heard = framing.block, framing.start
+        return self._place(self._part.path, offset, heard, self._outbound.position + waiting)
 
     def ended(self, place: Place) -> Place:
         """The same place, ending with what was recorded last."""
@@ -151,15 +182,20 @@ class Track:
         last = None if path == place.path else path
         return Place(place.path, place.offset, size, place.requestor, place.acceptor, last)
 
+    def _place(self, path: Path, offset: int, received: int, sent: int) -> Place:
+        """From positions in what was received and sent to sequence numbers of requestor and acceptor."""
+        requestor, acceptor = (sent, received) if self._to else (received, sent)
+        return Place(path, offset, 0, requestor + 1 & 0xFFFFFFFF, acceptor + 1 & 0xFFFFFFFF)
+
     # blocks
 
-    def _open(self, note: str, inbound: int, outbound: int) -> None:
-        """Three packets: SYN, SYN-ACK, ACK; the bytes that follow begin at these positions."""
+    def _open(self, note: str, asked: int, answered: int) -> None:
+        """Three packets: SYN, SYN-ACK, ACK; what either side sends next begins at these positions."""
         when, stage = self._recorder.now(), self._recorder.stage
-        ends, back = self._inbound.ends, self._outbound.ends
-        stage([pcapng.syn(ends, when, inbound, 0, SYN, [pcapng.comment_bytes(note)])])
-        stage([pcapng.syn(back, when, outbound, inbound + 1, SYN | ACK, [])])
-        stage(pcapng.packet(ends, when, inbound + 1, outbound + 1, ACK))
+        ends, back = self._opener.ends, self._answerer.ends
+        stage([pcapng.syn(ends, when, asked, 0, SYN, [pcapng.comment_bytes(note)])])
+        stage([pcapng.syn(back, when, answered, asked + 1, SYN | ACK, [])])
+        stage(pcapng.packet(ends, when, asked + 1, answered + 1, ACK))
 
     def _stage_chunk(self) -> None:
         data = self._chunk
@@ -221,15 +257,15 @@ class Track:
         self._part = recorder.part
         self._part.tenants += 1
         start = recorder.size
+        opener, answerer = self._opener, self._answerer
         with mmap.mmap(old.descriptor, 0, access=mmap.ACCESS_READ) as file:
-            begun = [direction.begun(file) for direction in (self._inbound, self._outbound)]
-        (first_in, rest_in), (first_out, rest_out) = begun
-        inbound, outbound = self._inbound, self._outbound
+            asked, answered = opener.begun(file), answerer.begun(file)
         self._start = start
-        note, answered = comment.continues(self._number, old.path.name), outbound.beginning(first_out, rest_out)
-        self._open(note, inbound.beginning(first_in, rest_in), answered)
-        self._repeat(inbound, first_in, rest_in, answered)
-        self._repeat(outbound, first_out, rest_out, inbound.position)
+        begin = answerer.beginning(*answered)
+        note = comment.continues(self._number, old.path.name, self._to, self._cause)
+        self._open(note, opener.beginning(*asked), begin)
+        self._repeat(opener, *asked, begin)
+        self._repeat(answerer, *answered, opener.position)
         old.leave()
 
     def _repeat(self, direction: Direction, first: bytes, rest: bytes, acknowledged: int) -> None:

@@ -147,6 +147,39 @@ def test_everything_that_a_rule_looks_at_can_be_said(run: Run, arguments: list[s
     assert status == (0 if rule else 1)
 
 
+RETRIEVES = """
+mockpacs: 1
+rules:
+  - { name: second, when: { service: C-MOVE, at: { sub-operation: 2 } }, then: reset }
+  - { name: mr, when: { service: C-MOVE, at: sub-operation, sop_class: MR Image Storage }, then: { delay: 1s } }
+  - { name: last, when: { service: C-MOVE, at: { sub-operation: last } }, then: reset }
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["2"], "second"),
+        (["3/3"], "last"),
+        (["3/4"], None),
+        (["4", "--sop-class", "MR Image Storage"], "mr"),
+    ],
+)
+def test_a_sub_operation_is_one_of_so_many(run: Run, arguments: list[str], rule: str | None) -> None:
+    Path("retrieves.yaml").write_text(RETRIEVES)
+    place, *more = arguments
+    status, shown, _ = run("retrieves.yaml", "--service", "C-MOVE", "--at", f"sub-operation={place}", *more)
+    first = shown.splitlines()[0]
+    assert (f'fires "{rule}"' in first) if rule else first.endswith("fired no rule.")
+    assert status == (0 if rule else 1)
+
+
+def test_a_file_is_the_instance_of_a_sub_operation(run: Run) -> None:
+    Path("retrieves.yaml").write_text(RETRIEVES.replace("MR Image", "CT Image"))
+    status, shown, _ = run("retrieves.yaml", image(), "--service", "C-MOVE", "--at", "sub-operation=5")
+    assert (status, 'fires "mr"' in shown) == (0, True)
+
+
 def test_a_file_of_another_service_gives_its_attributes(run: Run) -> None:
     status, shown, _ = run("s.yaml", image(), "--service", "C-FIND", "--sop-class", "study-root")
     assert (status, 'fires "tag"' in shown) == (0, True)
@@ -177,6 +210,9 @@ def test_several_scenarios_are_played_together_and_shipped_ones_have_names(run: 
         (["s.yaml", "--service", "C-ECHO", "--at", "received"], "have an amount"),
         (["s.yaml", "--service", "C-ECHO", "--at", "response=3"], "have an amount"),
         (["s.yaml", "--service", "C-ECHO", "--at", "received=much"], '"much" is not'),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation"], "have an amount"),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=0"], "--at: "),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=1/last"], "--at: "),
         (["s.yaml", "--service", "C-ECHO", "--status", "fine"], '"fine" is not a status'),
         (["s.yaml", "--service", "C-ECHO", "--sop-class", "CT Imago"], '--sop-class: "CT Imago" is no UID'),
         (["s.yaml", "--service", "C-ECHO", "--sop-class", "1.2.*"], "stands for many"),

@@ -106,13 +106,14 @@ def test_details_are_only_told_when_asked_for(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("stand_in")
 def test_json_is_one_object_per_line_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["serve", "--log-format", "json", "--memory", "--port", "0"]) == 0
+    assert run(["serve", "--log-format", "json", "--memory", "--port", "0", "--peer", "A=h:1"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in events] == ["serving", "exchange", "aborted", "stopped"]
     assert events[0]["port"] == 40000
     assert events[0]["storage"] is None
     assert events[0]["control"] == "http://127.0.0.1:8112/api/v1/"
     assert events[0]["warning"] == "NOT FOR CLINICAL USE"
+    assert events[0]["peers"] == [{"aet": "A", "host": "h", "port": 1, "tls": False}]
     assert events[-1]["exchanges"] == {"C-ECHO": {"success": 1}, "C-STORE": {"success": 2}}
 
 
@@ -131,6 +132,13 @@ BANNERS: list[tuple[list[str], str]] = [
     (["--no-http"], "control  off"),
     (["--http", "off"], "control  off"),
     (["--http-token", "opensesame"], "control  http://127.0.0.1:8112/api/v1/   with the token"),
+    (["--peer", "A=h:104"], "peers    A h:104\n"),
+    (["--peer", "A=tls://[::1]:104", "--peer", "B=h:1"], "peers    A [::1]:104 (TLS), B h:1\n"),
+    ([word for n in range(9) for word in ("--peer", f"A{n}=h:1")], "A2 h:1, A3 h:1 and 5 more\n"),
+    (
+        ["--peer", "A B=h:104", "--peer", "C=h:105"],
+        "         movescu -S -aem 'A B' 127.0.0.1 11112 -k QueryRetrieveLevel=STUDY -k StudyInstanceUID=UID\n",
+    ),
     (["--users", "a:b"], "access   user identity checked, 1 user"),
     (["--users", "a", "--users", "b", "--user-identity", "require"], "access   user identity required, 2 users"),
 ]
@@ -143,6 +151,14 @@ def test_the_banner_tells_what_is_not_the_default(
 ) -> None:
     assert run(["serve", *arguments]) == 0
     assert line in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_no_move_is_suggested_that_would_have_to_speak_tls(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--peer", "A=h:104", "--tls-cert", "c", "--tls-key", "k"]) == 0
+    told = capsys.readouterr().out
+    assert "storescu +tla" in told
+    assert "movescu" not in told
 
 
 def test_a_control_api_that_had_to_take_another_port_says_so(

@@ -173,7 +173,8 @@ class Connection:
     def take(self, packet: Packet) -> None:
         """Every packet must have the sequence numbers it would have had."""
         self.packets.append(packet)
-        mine, other = (self.requestor, self.acceptor) if packet.is_inbound else (self.acceptor, self.requestor)
+        is_requestor = packet.is_inbound is self.first.is_inbound
+        mine, other = (self.requestor, self.acceptor) if is_requestor else (self.acceptor, self.requestor)
         if packet.flags & SYN:
             assert mine.start == -1
             assert packet.tcp_options
@@ -197,7 +198,7 @@ def connections(found: Iterable[Packet]) -> list[Connection]:
     for packet in found:
         key = (packet.source, packet.target) if packet.is_inbound else (packet.target, packet.source)
         if packet.flags & (SYN | ACK) == SYN:
-            assert packet.is_inbound
+            assert packet.is_inbound is not (" to " in packet.comments[0]), "only what we opened begins outbound"
             made.append(Connection(packet))
             open_now[key] = made[-1]
         open_now[key].take(packet)

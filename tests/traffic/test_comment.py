@@ -36,6 +36,19 @@ def test_a_message_is_read_as_it_was_made(
         (comment.connection(3, "127.0.0.1:50312"), "connection 3 from 127.0.0.1:50312"),
         (comment.connection(4, "[::1]:50312", "TLS"), "connection 4 from [::1]:50312 TLS"),
         (comment.continues(3, "20260112-101500-2.pcapng"), "continues connection 3 of 20260112-101500-2.pcapng"),
+        (
+            comment.connection(4, "127.0.0.1:11113", by_us=True, cause="3.1"),
+            "connection 4 to 127.0.0.1:11113 for 3.1",
+        ),
+        (
+            comment.connection(4, "[::1]:2762", "TLS TLSv1.3", by_us=True, cause="3.1"),
+            "connection 4 to [::1]:2762 for 3.1 TLS TLSv1.3",
+        ),
+        (comment.connection(4, "127.0.0.1:104", by_us=True), "connection 4 to 127.0.0.1:104"),
+        (
+            comment.continues(4, "20260112-101500.pcapng", "127.0.0.1:104", "3.1"),
+            "continues connection 4 of 20260112-101500.pcapng to 127.0.0.1:104 for 3.1",
+        ),
         (comment.titles("CT1", "MOCKPACS"), "CT1 > MOCKPACS"),
         (comment.message("1.2", "C-STORE-RQ", "CT1 > MOCKPACS"), "1.2 C-STORE-RQ CT1 > MOCKPACS"),
         (
@@ -120,3 +133,24 @@ def test_no_text_makes_reading_fail(text: str) -> None:
     comment.parse(text)
     comment.connection_of([text])
     assert comment.unsent_of([text]) >= 0
+
+
+@given(NUMBERS, st.sampled_from(["", "3.1", "12.345"]), st.sampled_from(["", "TLS", "TLS TLSv1.3 TLS_AES_256"]))
+def test_what_we_opened_is_told_from_what_peers_opened(number: int, cause: str, security: str) -> None:
+    address = "[::1]:104"
+    ours = comment.connection(number, address, security, by_us=True, cause=cause)
+    theirs = comment.connection(number, address, security)
+    continued = comment.continues(number, "20260112-101500-2.pcapng", address, cause)
+
+    assert comment.outgoing_of(["something else", ours]) == comment.outgoing_of([continued]) == cause
+    assert comment.connection_of([ours]) == (number, False)
+    assert comment.connection_of([continued]) == (number, True)
+    assert comment.outgoing_of([theirs, comment.continues(number, "20260112-101500.pcapng")]) is None
+    assert comment.is_secure([ours]) == comment.is_secure([theirs]) == bool(security)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "connection", "connection 3 from 10.0.0.1:5 to 1.2.3.4:5", "3.1 C-STORE-RQ connection 4 to 1.2.3.4:5"]
+)
+def test_nothing_else_says_that_we_opened_a_connection(text: str) -> None:
+    assert comment.outgoing_of([text]) is None

@@ -49,6 +49,72 @@ def test_what_a_scenario_decided_follows_the_comment() -> None:
     assert 'disk full  rule "a "b""  fault "cut\\x1b[2J"  12 ms' in text
 
 
+LEG = Exchange(
+    Association(4, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause="3.1", by_us=True),
+    2,
+    "C-STORE",
+    0xA700,
+    "CT 1.2.3  524 kB",
+    "disk full",
+    0.0,
+    0.0123,
+    asked_by_us=True,
+    cause="3.1",
+)
+
+
+def test_a_leg_names_whom_we_asked_and_what_for() -> None:
+    words = line(LEG).split()
+
+    assert words[1:6] == ["4.2", "C-STORE", ">", "STORE", "out-of-resources"]
+    assert "524 kB  disk full  <- 3.1  12 ms" in line(LEG)
+
+
+def test_a_leg_on_the_association_of_the_peer_names_the_peer() -> None:
+    assert " > STORESCU " in line(replace(LEG, association=PEER))
+
+
+def test_legs_that_went_well_are_a_detail() -> None:
+    assert not LEG.detail
+    assert replace(LEG, status=0).detail
+    assert replace(LEG, status=0xB000).detail
+    assert not replace(LEG, status=None).detail
+    assert not replace(LEG, status=0, asked_by_us=False).detail
+    assert not replace(LEG, status=0, cause="").detail, "what a test asked is no detail"
+
+
+def test_a_leg_as_json_says_so() -> None:
+    told = as_json(LEG)
+
+    assert (told["asked_by_us"], told["cause"], told["peer"]) == (True, "3.1", "127.0.0.1:104")
+    assert not {"asked_by_us", "cause", "sub_operations"} & as_json(STORED).keys()
+
+
+def test_a_notice_about_an_association_of_ours_says_so() -> None:
+    notice = Notice(0.0, "rejected", "association rejected by STORE", LEG.association)
+
+    assert line(notice).split()[1:4] == ["4", ">", "STORE"]
+    assert as_json(notice)["opened_by_us"] is True
+    assert as_json(notice)["cause"] == "3.1"
+    assert not {"opened_by_us", "cause"} & as_json(replace(notice, association=PEER)).keys()
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((10, 2, 0), "10 completed, 2 failed"),
+        ((0, 2, 1), "2 failed, 1 with a warning"),
+        ((0, 0, 0), "0 completed"),
+        ((3, 0, 1), "3 completed, 1 with a warning"),
+    ],
+)
+def test_a_retrieve_is_told_with_its_sub_operations(counts: tuple[int, int, int], words: str) -> None:
+    retrieve = Exchange(PEER, 1, "C-MOVE", 0xB000, "STUDY > WS", "", 0.0, 1.0, counts=counts)
+
+    assert f"STUDY > WS  {words} " in line(retrieve)
+    assert as_json(retrieve)["sub_operations"] == dict(zip(("completed", "failed", "warning"), counts, strict=True))
+
+
 def test_a_comment_follows_the_subject_and_no_answer_is_said() -> None:
     lost = Exchange(PEER, 3, "C-FIND", None, "", "the association ended", 0.0, 1.0)
 

@@ -415,19 +415,26 @@ def test_a_place_may_begin_in_one_part_and_end_in_another(tmp_path: Path) -> Non
 
 
 class Speaker:
-    """One connection of a script: two endless streams of PDUs, said in pieces of any size."""
+    """One connection of a script: two endless streams of PDUs, said in pieces of any size.
 
-    def __init__(self, recorder: Recorder, number: int, requests: bytes, responses: bytes) -> None:
+    ``by_us``: we opened it, so it is we who say the requests.
+    """
+
+    def __init__(
+        self, recorder: Recorder, number: int, requests: bytes, responses: bytes, *, by_us: bool = False
+    ) -> None:
         host = "::1" if number % 2 else "192.0.2.1"
         self.number = number
-        self.track = recorder.track(number, (host, 5000 + number), (host, 104))
+        self._by_us = by_us
+        local, peer = ((host, 5000 + number), (host, 104)) if by_us else ((host, 104), (host, 5000 + number))
+        self.track = recorder.track(number, peer, local, by_us=by_us)
         self._streams = (requests, responses)
         self.said = [0, 0]
 
     def say(self, side: int, size: int) -> None:
         data = self._streams[side][self.said[side] : self.said[side] + size]
         self.said[side] += len(data)
-        if data and side == 0:
+        if data and (side == 1) is self._by_us:
             self.track.received(memoryview(bytearray(data)))
             self.track.settle()
         elif data:
@@ -484,7 +491,8 @@ def test_whatever_the_moments_of_rotation_each_part_can_be_read_and_all_give_eve
     folder = tmp_path_factory.mktemp("recordings")
     recorder = Recorder(folder, "0", part_size=part_size)
     speakers = [
-        Speaker(recorder, number, stream(1, seed + number), stream(2, seed + number + 100)) for number in range(3)
+        Speaker(recorder, number, stream(1, seed + number), stream(2, seed + number + 100), by_us=number > 0)
+        for number in range(3)
     ]
     noise = random.Random(seed).randbytes(50_000)
     garbage = Speaker(recorder, 3, b"\x16\3\1" + noise, b"\7\0\0\0\0\4\0\0\0\0")

@@ -46,7 +46,8 @@ def lines(exchange: Exchange, messages: Sequence[Message], pdus: Sequence[PduRea
 def _head(exchange: Exchange) -> Line:
     one = exchange.association
     titles = f"{printable(one.calling, 16)} > {printable(one.called, 16)}"
-    text = f"exchange {exchange.id}  {iso_time(exchange.started)}  {printable(one.address)}  {titles}"
+    address = f"{printable(one.address)} to {printable(one.server)}" if one.by_us else printable(one.address)
+    text = f"exchange {exchange.id}  {iso_time(exchange.started)}  {address}  {titles}"
     return Line(text, Tone.HEAD)
 
 

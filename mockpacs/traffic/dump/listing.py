@@ -161,6 +161,8 @@ def _head(record: Record) -> Line:
         parts.append(f"user {printable(one.user, 40)}")
     if isinstance(record, Notice) and record.kind == "opened":
         parts.append(printable(record.text.rpartition(", ")[2], 60))
+    if one.cause:
+        parts.append(f"<- {one.cause}")
     return Line("  ".join(part for part in parts if part), Tone.HEAD)
 
 

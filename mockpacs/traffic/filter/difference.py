@@ -22,6 +22,7 @@ _ABSENT: Final = {
     "fault": "no fault",
     "comment": "no comment",
     "user": "no user identity",
+    "leg": "no leg: a peer asked",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,9 @@ class Key(NamedTuple):
         return self.read is _EXACT
 
 
+NO_CAUSE: Final = "us"
+"""In the place of the exchange that is the cause: we asked, but for no exchange."""
+_LEG: Final = re.compile(r"[0-9]+|[0-9?]*\*|[0-9?*]+\.[0-9?*]+")
 _SERVICES: Final = {field.service for field in CommandField}
 
 
@@ -73,6 +77,22 @@ def _syntax(exchange: Exchange) -> str:
     return exchange.context.transfer_syntax if exchange.context else ""
 
 
+def leg_of(exchange: Exchange) -> str:
+    """The exchange this one is a leg of, `NO_CAUSE` when we asked for another reason, "" when we did not ask."""
+    return exchange.cause or (NO_CAUSE if exchange.asked_by_us else "")
+
+
+def _leg(values: Sequence[Value]) -> Callable[[str], bool]:
+    """Retrieves by their ids, all of an association by its number; what is neither would match nothing."""
+    for value in values:
+        if value.text not in ("", NO_CAUSE) and not _LEG.fullmatch(value.text):
+            shown = printable(value.text, 40)
+            raise MisreadError(
+                f'"{shown}" is no exchange: 3.1 for its sub-operations, * for all that we asked', value.at
+            )
+    return filter_text.exactly([f"{value.text}.*" if value.text.isdecimal() else value.text for value in values])
+
+
 def _number(fetch: Callable[[Exchange], Any], read: filter_number.Read, notice: Any = None) -> Key:
     return Key(lambda values: filter_number.accepts(filter_number.spans(values, read)), fetch, notice, read)
 
@@ -103,6 +123,7 @@ KEYS: Final[dict[str, Key]] = {
     "message-id": _number(_message_id, filter_number.whole),
     "sop-class": Key(lambda values: filter_uid.accepts(values, filter_uid.SOP_CLASS), attrgetter("sop_class")),
     "sop-instance": Key(_EXACT, attrgetter("sop_instance")),
+    "leg": Key(_leg, leg_of),
     "syntax": Key(lambda values: filter_uid.accepts(values, filter_uid.TRANSFER_SYNTAX), _syntax),
 }
 MOMENTS: Final = ("after", "before")

@@ -50,6 +50,11 @@ class Filter:
         tags = frozenset(term.tag for term in terms(node) if term.tag)
         return cls(text, now, day_of, node, tags, compile_test(node), compile_notice(node))
 
+    @property
+    def asks_for_legs(self) -> bool:
+        """Whether it says something of what we asked ourselves: else whoever counts what peers did leaves that out."""
+        return any(term.key == "leg" for term in terms(self.node))
+
     def on_day_of(self, first: float) -> Filter:
         """The same filter with its times of day on the local day of ``first``: when the first record was made.
 

@@ -79,6 +79,8 @@ response-differs | PS3.7 9.1, PS3.7 10.1 | a response with another SOP class or 
 cancel-of-nothing | PS3.7 9.3 | a C-CANCEL-RQ for a request that cannot be cancelled
 status-undefined | PS3.7 C, PS3.7 9.1.5.1.4, PS3.4 B.2.3, PS3.4 C.4 | a status that the service does not define
 sub-operation-counts | PS3.4 C.4.2, PS3.4 C.4.3 | missing or forbidden numbers of sub-operations
+sub-operation-sums | PS3.4 C.4.2.1, PS3.4 C.4.3.1 | numbers of sub-operations that do not go together
+failed-list-missing | PS3.4 C.4.2.1, PS3.4 C.4.3.1 | failed sub-operations without the list of their instances
 success-with-failures | PS3.4 C.4.2.3.1, PS3.4 C.4.3.3.1 | a retrieval that counts failures and says success
 unanswered-request | PS3.7 A.4 | a release confirmed with requests that were never answered
 

@@ -185,8 +185,12 @@ def _check_retrieval(command: Command, status: int, *, is_pending: bool, add: Ad
     elif counts["Remaining"] is not None and status != CANCEL:
         text = f"{name} with Number of Remaining Sub-operations ({counts['Remaining']}): it is the final response"
         add("sub-operation-counts", text, remaining)
-    if status == SUCCESS and counts["Failed"]:
-        add("success-with-failures", f"{name} with {counts['Failed']} failed sub-operations", behaviour)
+    failed = counts["Failed"]
+    if failed and not command.has_dataset and not is_pending and status != SUCCESS:
+        text = f"{name} with {failed} failed sub-operations without Failed SOP Instance UID List (0008,0058)"
+        add("failed-list-missing", text, identifier)
+    if status == SUCCESS and failed:
+        add("success-with-failures", f"{name} with {failed} failed sub-operations", behaviour)
 
 
 def is_defined(status: int, service: str, abstract_syntax: str) -> bool:

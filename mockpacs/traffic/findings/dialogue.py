@@ -8,6 +8,7 @@ from mockpacs.traffic.dump.naming import message_name
 from mockpacs.traffic.findings.commands import check_command, clause_of, service_clause
 from mockpacs.traffic.findings.ledger import Ledger
 from mockpacs.traffic.findings.operations import Operation, Operations
+from mockpacs.traffic.findings.sub_operations import RETRIEVES, sums
 from mockpacs.traffic.findings.words import other, quoted
 from mockpacs.wire import AssociateAC, Command, Role
 from mockpacs.wire.conversation import Conversation
@@ -159,6 +160,10 @@ class Dialogue:
         if operation.context_id != seen.context_id:
             text = f"{name} on presentation context {seen.context_id}, the request came on {operation.context_id}"
             self._add("response-context", text, "", operation.number)
+        if command.service in RETRIEVES and operation.command.service == command.service:
+            for text, clause in sums(operation.counted, command):
+                self._add("sub-operation-sums", text, clause, operation.number)
+            operation.counted = command
         if command.status not in (PENDING, PENDING_WITH_WARNING):
             self.operations.finish(operation)
         return operation

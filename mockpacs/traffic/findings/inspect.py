@@ -68,8 +68,15 @@ class _Watched:
     def __init__(self, opened: Opened) -> None:
         flow = opened.flow
         ours = comment.connection_of(opened.comments)
-        is_secure = any(" TLS" in text for text in opened.comments if text.startswith("connection "))
-        association = Association(flow.number, flow.requestor, secure=is_secure, server=flow.acceptor)
+        cause = comment.outgoing_of(opened.comments)
+        association = Association(
+            flow.number,
+            flow.requestor,
+            secure=comment.is_secure(opened.comments),
+            server=flow.acceptor,
+            cause=cause or "",
+            by_us=cause is not None,
+        )
         is_continued = ours is not None and ours[1]
         self._is_ours = ours is not None
         self._conversation = Conversation()

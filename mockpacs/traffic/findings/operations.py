@@ -15,7 +15,7 @@ _MOST_FINISHED: Final = 1024
 class Operation:
     """A request, and what is remembered of it to judge its responses."""
 
-    __slots__ = ("asked_keys", "command", "context_id", "level", "number", "sender")
+    __slots__ = ("asked_keys", "command", "context_id", "counted", "level", "number", "sender")
 
     def __init__(self, number: int, sender: Role, context_id: int, command: Command) -> None:
         self.number = number
@@ -27,6 +27,8 @@ class Operation:
         """The tags of a C-FIND identifier, None when they are not known whole."""
         self.level = ""
         """Its Query/Retrieve Level."""
+        self.counted: Command | None = None
+        """The last pending response of a retrieve, whose sub-operations the next one goes on counting."""
 
 
 class Operations:

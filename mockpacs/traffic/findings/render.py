@@ -35,7 +35,7 @@ def as_json(finding: Finding) -> dict[str, object]:
         "event": "finding",
         "time": iso_time(finding.when),
         "association": association.number,
-        "peer": association.address,
+        "peer": association.server if association.by_us else association.address,
         "calling": association.calling,
         "called": association.called,
         "exchange": finding.exchange or None,

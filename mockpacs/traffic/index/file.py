@@ -11,7 +11,7 @@ from typing import Final
 from mockpacs.traffic.index.identity import remove_leftovers, temporary_prefix
 
 APPLICATION_ID: Final = 0x4D505254  # "MPRT": `file REC.pcapng.db` can tell whose it is
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised whenever a table or the meaning of a column changes: older indexes are then built again."""
 
 

@@ -18,6 +18,7 @@ _EXCHANGES: Final = """
     SELECT e.association, e.sequence, e.number, e.peer, o.service, o.status, c.context_id, c.abstract_syntax,
         c.transfer_syntax, e.comment, e.rule, e.fault, e.started, e.seconds, e.size,
         d.subject, d.sop_instance, d.answers, d.shape, e.message_id,
+        d.asked_by_us, d.cause, d.counts,
         d.part, d."offset", d.last_part, d."end", d.requestor, d.acceptor
     FROM exchange AS e
     CROSS JOIN detail AS d ON d.id = e.id
@@ -29,7 +30,7 @@ _NOTICES: Final = """
     SELECT association, after, moment, kind, text, peer, detail FROM notice ORDER BY association, after, id
 """
 _PEER: Final = """
-    SELECT p.number, p.address, calling.text, called.text, user.text, p.secure, p.server
+    SELECT p.number, p.address, calling.text, called.text, user.text, p.secure, p.server, p.cause, p.by_us
     FROM peer AS p JOIN text AS calling ON calling.id = p.calling
     JOIN text AS called ON called.id = p.called JOIN text AS user ON user.id = p.user WHERE p.id = ?
 """
@@ -69,7 +70,8 @@ class Reader:
 
     def _exchange(self, row: tuple[Any, ...]) -> Exchange:
         _, _, number, peer, service, status, context_id, abstract, transfer, *rest = row
-        comment, rule, fault, started, seconds, size, subject, instance, answers, shape, message_id, *place = rest
+        comment, rule, fault, started, seconds, size, subject, instance, answers, shape, message_id, *rest = rest
+        by_us, cause, counts, *place = rest
         if answers is None:
             said: tuple[Answer, ...] = (Answer(status, 1, seconds, seconds),)
         else:
@@ -90,6 +92,9 @@ class Reader:
             self._text(rule),
             self._text(fault),
             None if place[0] is None else self._place(*place),
+            bool(by_us),
+            cause,
+            None if counts is None else tuple(json.loads(counts)),
         )
 
     def _command(self, shape: int, message_id: int, instance: str) -> Command:
@@ -110,9 +115,12 @@ class Reader:
         return Place(parts[part], offset, end, requestor, acceptor, None if last is None else parts[last])
 
     def _peer(self, row: int) -> Association:
-        number, address, calling, called, user, secure, server = self._connection.execute(_PEER, (row,)).fetchone()
+        row_of_peer = self._connection.execute(_PEER, (row,)).fetchone()
+        number, address, calling, called, user, secure, server, cause, by_us = row_of_peer
         _make_room(self._peers)
-        found = self._peers[row] = Association(number, address, calling, called, user, bool(secure), server)
+        found = self._peers[row] = Association(
+            number, address, calling, called, user, bool(secure), server, cause, bool(by_us)
+        )
         return found
 
     def _text(self, row: int) -> str:

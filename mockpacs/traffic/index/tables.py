@@ -36,6 +36,8 @@ class Peer(peewee.Model):
     user = peewee.IntegerField()
     secure = peewee.IntegerField()
     server = peewee.TextField()
+    cause = peewee.TextField()
+    by_us = peewee.IntegerField()
 
 
 class Context(peewee.Model):
@@ -62,7 +64,10 @@ class Outcome(peewee.Model):
 
 
 class Exchange(peewee.Model):
-    """What is searched. ``sequence`` counts the exchanges of an association as they came, from 1, without a gap."""
+    """What is searched. ``sequence`` counts the exchanges of an association as they came, from 1, without a gap.
+
+    ``leg``: what the key of this name compares.
+    """
 
     association = peewee.IntegerField()
     sequence = peewee.IntegerField()
@@ -74,6 +79,7 @@ class Exchange(peewee.Model):
     comment = peewee.IntegerField()
     rule = peewee.IntegerField()
     fault = peewee.IntegerField()
+    leg = peewee.IntegerField()
     started = peewee.FloatField()
     seconds = peewee.FloatField()
     size = peewee.IntegerField()
@@ -84,7 +90,7 @@ class Exchange(peewee.Model):
 class Detail(peewee.Model):
     """The rest of an exchange, under the same id. ``part`` and ``last_part`` count the files of the recording.
 
-    ``answers`` is JSON; NULL where there was one, with the final status and at the end.
+    ``answers`` is JSON; NULL where there was one, with the final status and at the end. ``counts`` is JSON as well.
     """
 
     subject = peewee.TextField()
@@ -97,6 +103,9 @@ class Detail(peewee.Model):
     end = peewee.IntegerField(null=True)
     requestor = peewee.IntegerField(null=True)
     acceptor = peewee.IntegerField(null=True)
+    asked_by_us = peewee.IntegerField()
+    cause = peewee.TextField()
+    counts = peewee.TextField(null=True)
 
 
 class Notice(peewee.Model):

@@ -27,7 +27,13 @@ _NUMBERS: Final = {
     "responses": "e.responses",
     "message-id": "e.message_id",
 }
-_TEXTS: Final = {"sop-class": "e.sop_class", "comment": "e.comment", "rule": "e.rule", "fault": "e.fault"}
+_TEXTS: Final = {
+    "sop-class": "e.sop_class",
+    "comment": "e.comment",
+    "rule": "e.rule",
+    "fault": "e.fault",
+    "leg": "e.leg",
+}
 _TEXTS_OF_PEER: Final = {"calling": "calling", "called": "called", "user": "user"}
 _OF_PEER: Final = {"address": "address", "server": "server", "secure": "secure"}
 _OF_DETAIL: Final = {"subject": "subject", "sop-instance": "sop_instance"}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Place, Record
 from mockpacs.traffic.filter import moment_of
+from mockpacs.traffic.filter.keys import leg_of
 from mockpacs.traffic.filter.status import outcome_of
 from mockpacs.traffic.index.runs import Runs
 from mockpacs.wire import Tag, Value
@@ -19,12 +20,12 @@ _BATCH: Final = 2000
 _REMEMBERED: Final = 50_000
 """Texts whose id is remembered; one that is forgotten gets another row, which harms nobody."""
 _INSERTS: Final = {
-    "exchange": 16,
-    "detail": 11,
+    "exchange": 17,
+    "detail": 14,
     "notice": 8,
     "attribute": 6,
     "text": 2,
-    "peer": 8,
+    "peer": 10,
     "context": 4,
     "shape": 2,
     "outcome": 5,
@@ -79,13 +80,14 @@ class Writer:
             (
                 *(row, association, sequence, one.number, self._peer(one.association), self._outcome(one)),
                 None if one.context is None else self._id("context", one.context),
-                *(text(one.sop_class), text(one.comment), text(one.rule), text(one.fault)),
+                *(text(one.sop_class), text(one.comment), text(one.rule), text(one.fault), text(leg_of(one))),
                 *(one.started, one.seconds, one.size, one.responses, message_id),
             )
         )
         answers = None if one.answers == ((one.status, 1, one.seconds, one.seconds),) else _encode(one.answers)
         shape = None if command is None else self._shape(command.elements, message_id, sop_instance)
-        self._rows["detail"].append((row, one.subject, sop_instance, answers, shape, *self._place(one.place)))
+        leg = (one.asked_by_us, one.cause, None if one.counts is None else _encode(one.counts))
+        self._rows["detail"].append((row, one.subject, sop_instance, answers, shape, *self._place(one.place), *leg))
         self._runs.add(association, sequence, attributes)
 
     def _add_notice(self, one: Notice) -> None:
@@ -100,7 +102,8 @@ class Writer:
             return known[1]
         calling, called, user = self._text(one.calling), self._text(one.called), self._text(one.user)
         row = self._last["peer"] = self._last.get("peer", 0) + 1
-        self._rows["peer"].append((row, one.number, one.address, calling, called, user, one.secure, one.server))
+        opened = (one.secure, one.server, one.cause, one.by_us)
+        self._rows["peer"].append((row, one.number, one.address, calling, called, user, *opened))
         self._peers[one.number] = one, row
         return row
 

@@ -156,7 +156,7 @@ class _Reading:
         self._members = _Members(exchange)
         self._begun: list[_Begun] = []
         self._current: dict[Role, _Begun | None] = {}
-        self._pdus: list[PduRead] = []
+        self._pdus: dict[tuple[Role, int, bool], PduRead] = {}  # by where they end, and whether they are PDUs at all
         self._wanted: set[tuple[Role, int]] = set()  # the PDUs of the exchange, by where they end
         self._recent: dict[Role, list[tuple[int, int]]] = {Role.REQUESTOR: [], Role.ACCEPTOR: []}
 
@@ -164,21 +164,22 @@ class _Reading:
         """The next thing that was seen."""
         when, seen, raw = scene
         if isinstance(seen, PduSeen):
-            self._pdus.append(PduRead(when, seen, raw))
+            self._pdus[seen.sender, seen.end, True] = PduRead(when, seen, raw)
             self._recent[seen.sender].append((seen.start, seen.end))
         elif isinstance(seen, CommandSeen):
             self._see_command(seen, when)
         elif isinstance(seen, DataSeen):
             self._see_data(seen, when)
         elif isinstance(seen, JunkSeen | NonsenseSeen):
-            self._pdus.append(PduRead(when, seen, raw))
+            self._pdus[seen.sender, seen.end, False] = PduRead(when, seen, raw)
             self._current[seen.sender] = None
         else:
             self._current[seen.sender] = None
 
     def detail(self) -> Detail:
         """All of it."""
-        pdus = [pdu for pdu in self._pdus if not isinstance(pdu.seen, PduSeen) or self._is_wanted(pdu.seen)]
+        every = self._pdus.values()
+        pdus = [pdu for pdu in every if not isinstance(pdu.seen, PduSeen) or self._is_wanted(pdu.seen)]
         return Detail(self._exchange, [begun.message() for begun in self._begun], pdus)
 
     def _is_wanted(self, seen: PduSeen) -> bool:
@@ -192,10 +193,21 @@ class _Reading:
             self._begun.append(begun)
             self._current[sender] = begun
             self._wanted.update((sender, end) for start, end in recent if start >= seen.start)
-        del recent[:-1]  # the next message may begin in the same PDU
+        self._decide(sender)
+
+    def _decide(self, sender: Role) -> None:
+        """Forget all PDUs of a side but the last, in which the next message may begin, unless they are wanted.
+
+        Between the first and the last message of a C-GET there are all the instances it brings.
+        """
+        recent = self._recent[sender]
+        for _, end in recent[:-1]:
+            if (sender, end) not in self._wanted:
+                self._pdus.pop((sender, end, True), None)
+        del recent[:-1]
 
     def _see_data(self, seen: DataSeen, when: float) -> None:
-        del self._recent[seen.sender][:-1]
+        self._decide(seen.sender)
         begun = self._current.get(seen.sender)
         if begun is None:
             return

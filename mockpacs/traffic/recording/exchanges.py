@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mockpacs.traffic.exchange import Association, Exchange, Place
+from mockpacs.traffic.exchange import Association, Exchange, Place, counts_of
 from mockpacs.traffic.recording import words
 from mockpacs.traffic.recording.blocks import Blocks
 from mockpacs.traffic.recording.pairing import OTHER, Asked, Pairing
@@ -20,10 +20,13 @@ from mockpacs.wire.status import PENDING, PENDING_WITH_WARNING
 
 OnRequest = Callable[[Exchange, bytes], None]
 """Told of each request when its data set ended: the exchange without an answer yet, and how the data set begins."""
+Moves = dict[tuple[str, int | None], str]
+"""The ids of C-MOVE exchanges of others, by the title of who asked for them and their Message ID."""
 PlaceOf = Callable[[int, int, int, int], Place]
 """Makes a `Place` of an offset, an end, and the sequence numbers of requestor and acceptor."""
 
 _PENDING: Final = frozenset((PENDING, PENDING_WITH_WARNING))
+_RETRIEVES: Final = frozenset(("C-GET", "C-MOVE"))
 
 
 class Exchanges:
@@ -37,7 +40,10 @@ class Exchanges:
         tell: Callable[[Exchange], None],
         place_of: PlaceOf,
         on_request: OnRequest | None,
+        ours: Role | None,
+        moves: Moves,
     ) -> None:
+        """``ours``: which side we were, None in a capture of others; ``moves``: those open on any association."""
         self.association = association
         self.sides_swapped = False
         """Whether it was the acceptor, as it seemed, who asked for the association."""
@@ -46,7 +52,10 @@ class Exchanges:
         self._tell = tell
         self._place_of = place_of
         self._on_request = on_request
+        self._ours = ours
+        self._moves = moves
         self._pairing = Pairing()
+        self._gets: list[Asked] = []  # open: what the other side stores meanwhile are their sub-operations
         self._arriving: dict[Role, Asked | None] = {Role.REQUESTOR: None, Role.ACCEPTOR: None}
         self._unnumbered: list[tuple[Asked, bytes]] = []  # complete, but nobody was told of them
         self._completed = 0
@@ -71,6 +80,13 @@ class Exchanges:
         other = self._blocks[OTHER[sender]]
         asked.heard_from = other.pdu_end
         asked.is_heard_whole = other.pdu_end == other.end and not self._pairing.is_shared(asked)
+        if command.service == "C-GET":
+            self._gets.append(asked)
+        elif command.service == "C-MOVE":
+            if self._ours is None:
+                self._moves[self.association.calling, command.message_id] = f"{self.association.number}.{asked.number}"
+        elif command.service == "C-STORE":
+            self._find_cause(asked)
         if command.has_dataset:
             self._arriving[sender] = asked
             asked.is_arriving = True
@@ -79,6 +95,16 @@ class Exchanges:
         if too_many := self._pairing.oldest_too_many():
             self._finish(too_many, when, words.GIVEN_UP)
         return True
+
+    def _find_cause(self, asked: Asked) -> None:
+        """The C-GET of the other side that is open; in a capture of others, the C-MOVE that a C-STORE names."""
+        command = asked.command
+        if self._gets:
+            asked.cause = next(
+                (one for one in self._gets if one.sender is not asked.sender and one.final is None), None
+            )
+        if self._moves and command.move_originator_aet is not None:
+            asked.move = self._moves.get((command.move_originator_aet, command.move_originator_message_id), "")
 
     def see_data(self, seen: DataSeen, when: float) -> None:
         """A fragment of the data set of a request or a response."""
@@ -113,6 +139,10 @@ class Exchanges:
         else:
             asked.is_answering = False
         self._finish_if_over(asked, when)
+
+    def awaits(self, seen: CommandSeen) -> bool:
+        """Whether a response answers an open request."""
+        return self._pairing.answered_by(seen.sender, seen.context_id, seen.command) is not None
 
     def learn_numbers(self) -> None:
         """All that a packet brought was seen, and its comments were read."""
@@ -177,6 +207,10 @@ class Exchanges:
         if self._unnumbered and self._on_request is not None:
             self._tell_requests(self._on_request)
         self._pairing.drop(asked)
+        if asked in self._gets:
+            self._gets.remove(asked)
+        elif self._moves and asked.command.service == "C-MOVE":
+            self._moves.pop((self.association.calling, asked.command.message_id), None)
         if final is None and not asked.is_heard:
             return
         number = self._remarks.number(asked.number)
@@ -202,7 +236,16 @@ class Exchanges:
             rule,
             fault,
             self._place(asked),
+            asked.sender is self._ours,
+            self._cause(asked),
+            counts_of(asked.final) if asked.final and asked.command.service in _RETRIEVES else None,
         )
+
+    def _cause(self, asked: Asked) -> str:
+        """The exchange it is a sub-operation of."""
+        if asked.cause is not None:
+            return f"{self.association.number}.{self._remarks.number(asked.cause.number)}"
+        return asked.move or (self.association.cause if asked.sender is self._ours else "")
 
     def _place(self, asked: Asked) -> Place:
         heard_at = self._blocks[OTHER[asked.sender]].sequence(asked.heard_from)

@@ -25,6 +25,7 @@ class Asked:
     __slots__ = (
         "answers",
         "asked_at",
+        "cause",
         "command",
         "context",
         "end",
@@ -37,6 +38,7 @@ class Asked:
         "is_heard",
         "is_heard_whole",
         "is_whole",
+        "move",
         "number",
         "offset",
         "sender",
@@ -66,6 +68,10 @@ class Asked:
         self.is_answering = False
         """Whether the data set of a response of it is still coming."""
         self.final: Command | None = None
+        self.cause: Asked | None = None
+        """The C-GET of the other side of which it is a sub-operation."""
+        self.move = ""
+        """The id of the C-MOVE of another association of which it is one."""
         self.offset = self.end = 0
         self.asked_at = 0
         """TCP sequence number, in what its sender sent, of its first PDU."""

@@ -13,21 +13,22 @@ from mockpacs.traffic import comment
 
 _NOTICE: Final = re.compile(r"\d+ (opened|released|rejected|aborted|closed|scenario|trouble): (.*)", re.DOTALL)
 _ENDINGS: Final = frozenset(("rejected", "aborted", "closed"))
-_SECURE: Final = re.compile(r"connection \d+ from \S+ \S")
 _MOST_HELD: Final = 1000
 
 
 class Remarks:
     """Rules and faults by exchange, and how the connection ended."""
 
-    __slots__ = ("_decided", "_offset", "_told", "is_continued", "is_secure", "notices", "unsent")
+    __slots__ = ("_decided", "_offset", "_told", "is_continued", "is_secure", "notices", "outgoing", "unsent")
 
     def __init__(self, comments: Sequence[str]) -> None:
         """``comments``: those of the packet that opened the connection."""
         known = comment.connection_of(comments)
         self.is_continued = known is not None and known[1]
         """Whether an earlier part of the recording has the begin of the connection."""
-        self.is_secure = any(_SECURE.match(text) for text in comments)
+        self.is_secure = comment.is_secure(comments)
+        self.outgoing = comment.outgoing_of(comments)
+        """The exchange for which we opened it, "" for none; None when the peer opened it."""
         self.notices: list[tuple[str, str]] = []
         """Kind and text of the notices that the live server gave, until somebody told them."""
         self.unsent = 0

@@ -12,7 +12,7 @@ from mockpacs.traffic.capture.event import Chunk, Closed, Missing, Opened
 from mockpacs.traffic.exchange import Association, Record
 from mockpacs.traffic.recording import words
 from mockpacs.traffic.recording.blocks import Blocks
-from mockpacs.traffic.recording.exchanges import Exchanges, OnRequest, PlaceOf
+from mockpacs.traffic.recording.exchanges import Exchanges, Moves, OnRequest, PlaceOf
 from mockpacs.traffic.recording.hearing import Hearing
 from mockpacs.traffic.recording.herald import Herald
 from mockpacs.traffic.recording.pairing import OTHER
@@ -29,10 +29,19 @@ _TLS_HANDSHAKE: Final = 0x16
 
 
 class Session:
-    """A connection. ``out`` takes the records; ``ours`` is which side we were, None in a capture of others."""
+    """A connection. ``out`` takes the records; ``ours`` is None in a capture of others.
+
+    In a recording of ours it is the side we usually were: a connection that we opened says so itself.
+    """
 
     def __init__(
-        self, opened: Opened, out: list[Record], ours: Role | None, place_of: PlaceOf, on_request: OnRequest | None
+        self,
+        opened: Opened,
+        out: list[Record],
+        ours: Role | None,
+        place_of: PlaceOf,
+        on_request: OnRequest | None,
+        moves: Moves,
     ) -> None:
         self.flow = flow = opened.flow
         self.is_left_out = False
@@ -41,15 +50,25 @@ class Session:
         """Whether all is told."""
         self.is_tls = False
         self._opened = opened
-        self._ours = ours
         self._remarks = Remarks(opened.comments)
-        server = "" if ours is Role.ACCEPTOR else flow.acceptor
-        association = Association(flow.number, flow.requestor, secure=self._remarks.is_secure, server=server)
+        cause = self._remarks.outgoing
+        is_outgoing = ours is not None and cause is not None
+        self._ours = ours = Role.REQUESTOR if is_outgoing else ours
+        association = Association(
+            flow.number,
+            flow.requestor,
+            secure=self._remarks.is_secure,
+            server="" if ours is Role.ACCEPTOR else flow.acceptor,
+            cause=cause if is_outgoing and cause else "",
+            by_us=ours is Role.REQUESTOR,
+        )
         self._herald = herald = Herald(out, ours, self._remarks, association)
         # a server of ours takes an odd request for what it is; in a capture of others it may be anything
         self._conversation = Conversation(from_start=ours is not None and opened.from_start)
         self._blocks = {Role.REQUESTOR: Blocks(), Role.ACCEPTOR: Blocks()}
-        self._exchanges = Exchanges(association, self._blocks, self._remarks, herald.tell, place_of, on_request)
+        self._exchanges = Exchanges(
+            association, self._blocks, self._remarks, herald.tell, place_of, on_request, ours, moves
+        )
         self._when = opened.when
         self._size = 0
         self._is_begun = False
@@ -160,7 +179,7 @@ class Session:
                 self._is_begun = True
                 self._herald.announce("opened", words.opened(self._conversation.request, pdu), sender)
             case AssociateRJ():
-                self._end(sender, "rejected", words.rejected(pdu, self._conversation.request))
+                self._end(sender, "rejected", words.rejected(pdu, self._conversation.request, self._ours))
             case ReleaseRQ():
                 self._releasing = self._releasing or sender
             case ReleaseRP():
@@ -171,10 +190,12 @@ class Session:
     def _see_command(self, seen: CommandSeen) -> None:
         sender, command = seen.sender, seen.command
         blocks, context = self._blocks[sender], self._conversation.context(seen.context_id)
-        if command.is_request and (why := self._objection(seen)):
+        if why := self._objection(seen):
             self._exchanges.interrupt(sender, self._when)
             late = self._over_since is not None
             self._herald.note("trouble", f"{words.name(command)} came from {self._side(sender)} {why}", detail=late)
+        elif not command.is_request and not self._hearing.hears(sender):
+            self._exchanges.interrupt(sender, self._when)
         elif not self._exchanges.see_command(seen, context, self._when, is_heard=self._hearing.hears(sender)):
             is_late = not self._opened.from_start or self._remarks.is_continued
             by_us = sender is self._ours
@@ -186,12 +207,13 @@ class Session:
         blocks.needed = blocks.pdu_start
 
     def _objection(self, seen: CommandSeen) -> str:
-        """Why a request is none: nobody will answer it. Of what others did nothing is known but what is seen."""
-        if self._over_since is not None:
+        """Why a message is none: nobody looks at it. Of what others did nothing is known but what is seen."""
+        is_by_peer = self._ours not in (None, seen.sender)
+        if self._over_since is not None and (seen.command.is_request or (is_by_peer and self._exchanges.awaits(seen))):
             return "after the end of the association"
-        if self._releasing is seen.sender:
+        if self._releasing is seen.sender and seen.command.is_request:
             return "after its release request"
-        if self._ours in (None, seen.sender):
+        if not is_by_peer:
             return ""
         if not self._hearing.hears(seen.sender) or seen.context_id in self._conversation.accepted:
             return ""

@@ -10,7 +10,7 @@ from typing import Final
 
 from mockpacs.traffic.capture.event import Chunk, Closed, Event, Missing, Opened
 from mockpacs.traffic.exchange import Notice, Place, Record
-from mockpacs.traffic.recording.exchanges import OnRequest
+from mockpacs.traffic.recording.exchanges import Moves, OnRequest
 from mockpacs.traffic.recording.session import Session
 from mockpacs.traffic.render import number_of
 from mockpacs.wire import Role
@@ -32,6 +32,7 @@ class Timeline:
         self._on_request = on_request
         self._sessions: dict[int, Session] = {}
         self._closing: dict[int, Session] = {}  # of these, closed, but something is still to be said
+        self._moves: Moves = {}  # of others, which are open
         self._out: list[Record] = []
         self._parts: list[Path] = []
         self._base = 0
@@ -64,7 +65,7 @@ class Timeline:
             if session is not None:
                 self._end(number, session)
             place_of, out = self._place_of, self._out
-            self._sessions[number] = Session(event, out, self._ours, place_of, self._on_request)
+            self._sessions[number] = Session(event, out, self._ours, place_of, self._on_request, self._moves)
         elif session is not None:
             if type(event) is Chunk:
                 session.take(event, self._base)

@@ -53,13 +53,15 @@ def opened(request: AssociateRQ | None, answer: AssociateAC) -> str:
     return f"associated with {called}, {accepted} of {len(answer.contexts)} contexts accepted"
 
 
-def rejected(answer: AssociateRJ, request: AssociateRQ | None) -> str:
-    """An association that was not."""
+def rejected(answer: AssociateRJ, request: AssociateRQ | None, ours: Role | None = None) -> str:
+    """An association that was not; with us as the requestor it is said who did not want it."""
     result, source, reason = answer.result, answer.source, answer.reason
-    if (source, reason) == (2, 2) and request is not None:
+    is_outgoing = ours is Role.REQUESTOR
+    if (source, reason) == (2, 2) and request is not None and not is_outgoing:
         return f"protocol version {request.protocol_version:#06x} is not supported"
     why = _REASONS.get((source, reason), "a reason the standard does not know") + _RESULTS.get(result, "")
-    return f"association rejected: {why} (result {result}, source {source}, reason {reason})"
+    by = f" by {request.called}" if is_outgoing and request is not None else ""
+    return f"association rejected{by}: {why} (result {result}, source {source}, reason {reason})"
 
 
 def aborted(sender: Role, abort: Abort, ours: Role | None) -> str:

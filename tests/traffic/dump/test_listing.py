@@ -130,3 +130,20 @@ def test_a_query_tells_its_matches_and_nothing_moves_the_cursor() -> None:
     found = Exchange(ONE, 1, "C-FIND", 0, "STUDY A\x1b[2J", "", 0.0, 0.1, answers=answers)
     assert "2 matches" in exchange_line(found).text
     assert exchange_line(found).text.isprintable()
+
+
+def test_legs_stand_below_what_they_are_legs_of() -> None:
+    three = Association(3, "127.0.0.1:50003", "WS", "MOCKPACS")
+    four = Association(4, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause="3.1", by_us=True)
+    leg = Exchange(four, 1, "C-STORE", 0xA700, "CT 1.2", "", 1000.0, 0.001, asked_by_us=True, cause="3.1")
+    move = Exchange(three, 1, "C-MOVE", 0xB000, "STUDY > STORE", "", 1000.0, 0.001, counts=(2, 1, 0))
+    records = [opened(three), opened(four), leg, notice("released", four), move, notice("released", three)]
+
+    assert shown(records) == [
+        "association 3 127.0.0.1:50003 WS > MOCKPACS 2 of 3 contexts accepted",
+        "3.1 C-MOVE sub-operations-failed STUDY > STORE 2 completed, 1 failed",
+        "released",
+        "association 4 127.0.0.1:40000 MOCKPACS > STORE at 127.0.0.1:104 2 of 3 contexts accepted <- 3.1",
+        "4.1 C-STORE out-of-resources CT 1.2 <- 3.1",
+        "released",
+    ]

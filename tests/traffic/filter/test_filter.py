@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mockpacs.errors import FilterError
 from mockpacs.traffic.exchange import Answer, Association, Exchange, Notice
-from mockpacs.traffic.filter import Filter, select
+from mockpacs.traffic.filter import Filter, no_values, select
+from mockpacs.traffic.filter.difference import differences
 from mockpacs.traffic.filter.keys import KEYS, MOMENTS
 from mockpacs.wire import AcceptedContext, Command
 
@@ -519,3 +520,46 @@ def test_one_of_several_rules_is_found(wanted: str, matches: bool) -> None:
 def test_a_service_that_is_none_is_told_instead_of_being_counted_as_never() -> None:
     with pytest.raises(FilterError, match='"C-STOR" is no service; did you mean "C-STORE"'):
         Filter.parse("service:C-STOR")
+
+
+LEG = replace(STORE, asked_by_us=True, cause="3.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("leg:3.1", [LEG]),
+        ("leg:3", [LEG]),
+        ("leg:3.*", [LEG]),
+        ("leg:3.1,3.2", [LEG]),
+        ("leg:3.11", []),
+        ("leg:1", []),
+        ("leg:*", [LEG, replace(LEG, cause="")]),
+        ("leg:us", [replace(LEG, cause="")]),
+        ('leg:""', [STORE]),
+        ("-leg:*", [STORE]),
+        ("-leg:3.1", [replace(LEG, cause=""), STORE]),
+        ("service:C-STORE", [LEG, replace(LEG, cause=""), STORE]),
+    ],
+)
+def test_what_we_asked_is_found_by_what_for(text: str, found: list[Exchange]) -> None:
+    every = [LEG, replace(LEG, cause=""), STORE]
+
+    assert [one for one in every if Filter.parse(text).matches(one)] == found
+    assert Filter.parse(text).asks_for_legs is ("leg" in text)
+
+
+def test_a_sub_operation_between_others_is_a_leg_too() -> None:
+    assert Filter.parse("leg:3.1").matches(replace(LEG, asked_by_us=False))
+
+
+@pytest.mark.parametrize("text", ["leg:yes", "leg:C-MOVE", "leg:3.1.2", "leg:>3"])
+def test_what_is_no_exchange_has_no_legs(text: str) -> None:
+    with pytest.raises(FilterError, match=r"is no exchange: 3\.1 for its sub-operations"):
+        Filter.parse(text)
+
+
+def test_what_keeps_a_leg_from_being_one_is_said() -> None:
+    said = [differences(Filter.parse("leg:3.2"), one, no_values)[0].received for one in (STORE, LEG)]
+
+    assert said == ["no leg: a peer asked", '"3.1"']

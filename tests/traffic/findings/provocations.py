@@ -321,6 +321,40 @@ PROVOCATIONS: list[tuple[str, list[Step]]] = [
         released(asks(9, GET_RQ, STUDY), answers(9, GET_RQ, 0xFF00, elements={0x1020: 3}), answers(9, GET_RQ, 0)),
     ),
     (
+        "sub-operation-sums",
+        released(
+            asks(7, MOVE_RQ, STUDY),
+            answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1020: 2}),
+            answers(7, MOVE_RQ, 0, elements={**COUNTS, 0x1020: None}),
+        ),
+    ),
+    (
+        "sub-operation-sums",
+        released(
+            asks(7, MOVE_RQ, STUDY),
+            answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1020: 2}),
+            answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1020: 2, 0x1021: 2}),
+            answers(7, MOVE_RQ, 0xFE00, elements={**COUNTS, 0x1020: 2, 0x1021: 2}),
+        ),
+    ),
+    (
+        "sub-operation-sums",
+        released(
+            asks(9, GET_RQ, STUDY),
+            answers(9, GET_RQ, 0xFF00, elements={**COUNTS, 0x1020: 2}),
+            answers(9, GET_RQ, 0xFF00, elements={**COUNTS, 0x1020: 3, 0x1021: 0}),
+            answers(9, GET_RQ, 0xC000, elements={**COUNTS, 0x1020: None}),
+        ),
+    ),
+    (
+        "failed-list-missing",
+        released(asks(7, MOVE_RQ, STUDY), answers(7, MOVE_RQ, 0xB000, elements={**COUNTS, 0x1020: None, 0x1022: 2})),
+    ),
+    (
+        "failed-list-missing",
+        released(asks(9, GET_RQ, STUDY), answers(9, GET_RQ, 0xFE00, elements={**COUNTS, 0x1022: 2})),
+    ),
+    (
         "success-with-failures",
         released(asks(7, MOVE_RQ, STUDY), answers(7, MOVE_RQ, 0, elements={**COUNTS, 0x1020: None, 0x1022: 2})),
     ),

@@ -65,7 +65,7 @@ PENDING = answers(3, FIND_RQ, 0xFF00, MATCH)
 WINDOW = AsynchronousOperations(0, 1)
 CANCEL = request(F.C_CANCEL_RQ, 1, elements={0x0110: 3, 0x0120: 3})
 SUB = changed(STORE_RQ, {0x1030: "CT1", 0x1031: 5})
-COUNTED = answers(9, GET_RQ, 0xFF00, elements={**COUNTS})
+COUNTED = answers(9, GET_RQ, 0xFF00, elements={**COUNTS, 0x1020: 0})
 DONE = answers(9, GET_RQ, 0, elements={**COUNTS, 0x1020: None})
 LONG = data_set(*IMAGE_ELEMENTS, (0x7FE00010, "OW", bytes(200_000)))
 TEXTS = data_set(
@@ -151,6 +151,21 @@ CLEAN: dict[str, list[Step]] = {
             data_set((0x00080058, "UI", "1.2.3"), encoding=IMPLICIT_LITTLE),
             elements={**COUNTS, 0x1020: None, 0x1022: 1},
         ),
+    ),
+    "move, counted to the end": released(
+        asks(7, MOVE_RQ, STUDY),
+        answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1020: 2}),
+        answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1023: 1}),
+        answers(7, MOVE_RQ, 0, elements={**COUNTS, 0x1020: None, 0x1021: 2, 0x1023: 1}),
+    ),
+    "move, the final one counts nothing": released(
+        asks(7, MOVE_RQ, STUDY), answers(7, MOVE_RQ, 0xFF00, elements=COUNTS), answers(7, MOVE_RQ, 0xC000)
+    ),
+    "move, cancelled, the rest not counted": released(
+        asks(7, MOVE_RQ, STUDY),
+        answers(7, MOVE_RQ, 0xFF00, elements={**COUNTS, 0x1020: 9}),
+        asks(7, changed(CANCEL, {0x0120: 4})),
+        answers(7, MOVE_RQ, 0xFE00, elements={**COUNTS, 0x1020: None}),
     ),
     "move, cancelled": released(
         asks(7, MOVE_RQ, STUDY),

@@ -9,6 +9,7 @@ import pytest
 from mockpacs.traffic.capture.event import Event
 from mockpacs.traffic.findings.finding import Finding
 from mockpacs.traffic.findings.inspect import inspect
+from mockpacs.traffic.findings.render import as_json
 from mockpacs.wire import Role
 from tests.traffic.findings.provocations import PROVOCATIONS
 from tests.traffic.findings.script import (
@@ -124,3 +125,13 @@ def test_a_thousand_requests_without_an_answer_are_remembered_up_to_a_limit() ->
 
     assert {one.check for one in found} == {"window-exceeded"}
     assert len(found) == 101
+
+
+@pytest.mark.parametrize(("comment", "by_us"), [("to 10.0.0.2:104 for 3.1", True), ("from 10.0.0.1:50000", False)])
+def test_who_opened_a_connection_is_told_with_each_finding(comment: str, *, by_us: bool) -> None:
+    steps = released(asks(5, ECHO_RQ), ECHOED, asks(1, BAD_PRIORITY, IMAGE), answers(1, STORE_RQ, 0))
+    (finding,) = inspect(events(steps, comments=(f"connection 1 {comment}",)))
+
+    assert (finding.association.by_us, finding.association.cause) == (by_us, "3.1" if by_us else "")
+    assert finding.association.calling == "CT1"
+    assert as_json(finding)["peer"] == ("10.0.0.2:104" if by_us else "10.0.0.1:50000")

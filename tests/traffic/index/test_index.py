@@ -81,6 +81,9 @@ def no_data(exchange: Exchange, tag: int) -> Sequence[str] | None:
 
 EXCHANGES = {
     "a usual one": STORE,
+    "a leg": replace(STORE, association=replace(PEERS[0], by_us=True, cause="3.1"), asked_by_us=True, cause="3.1"),
+    "asked by us for nothing": replace(STORE, asked_by_us=True),
+    "a retrieve": replace(STORE, service="C-MOVE", counts=(10, 0, 2)),
     "no answer": replace(STORE, status=None, answers=()),
     "many answers": replace(STORE, answers=(Answer(0xFF00, 3, 0.1, 0.2), Answer(0, 1, 1 / 3, 1 / 3))),
     "one answer of its own time": replace(STORE, answers=(Answer(0, 1, 0.01, 0.01),)),
@@ -188,6 +191,9 @@ WORLD: list[Entry] = [
             answers=(Answer(0xFF00, number, 0.1, 0.2),) if number % 6 == 0 else (),
             command=Command({0x110: number, 2: CT if number % 2 else "1.2", 0x1000: f"1.2.3.{number}"}),
             context=None if number % 9 == 0 else STORE.context,
+            asked_by_us=number % 5 == 0,
+            cause=f"1.{number % 3}" if number % 10 == 0 else "",
+            counts=(number, 0, 1) if number % 11 == 0 else None,
         ),
         {
             PATIENT_ID: (f"P{number // 10}",),
@@ -208,6 +214,7 @@ TERMS = [
     *("after:18:00", "before:00:30", "after:2025-04-01", "comment:memory", "comment:*", "rule:full*", "subject:524"),
     *("fault:*", "message-id:7..30", "sop-class:CTImageStorage", "sop-class:1.2", "sop-instance:1.2.3.7"),
     *("sop-instance:*7,*8", "syntax:*", 'syntax:""', "server:*", "MoveDestination:*", "message-id:" + "9" * 15),
+    *("leg:1.2", "leg:1.0,us", "leg:1", "leg:*", 'leg:""', "leg:9.9", "leg:*.2"),
     *("PatientID:P1", "PatientID:P*", "PatientName:doe^john", "PatientName:山田*", "SeriesNumber:2..4", "size:<9TB"),
     *("PatientComments:long*", 'PatientComments:""', "ImageType:PRIMARY", 'ImageType:""', "PixelSpacing:0.5"),
     *("sop-instance:\udcff", "rule:\udcff", "PatientID:\udcff", "sop-instance:ü,1.2.3.9"),  # what a shell may hand on

@@ -8,8 +8,20 @@ import pytest
 
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.recording.hearing import Hearing
-from mockpacs.wire import Abort, AssociateRJ, Pdu, ReleaseRP, ReleaseRQ
-from tests.traffic.recording.script import ANSWER, REQUEST, SCP, SCU, Line, Script, echo, echoed, exchanges, records
+from mockpacs.wire import Abort, AssociateAC, AssociateRJ, Pdu, ReleaseRP, ReleaseRQ
+from tests.traffic.recording.script import (
+    ANSWER,
+    REQUEST,
+    SCP,
+    SCU,
+    Line,
+    Script,
+    echo,
+    echoed,
+    exchanges,
+    notices,
+    records,
+)
 
 ABORT, LEAVE, LEFT, REFUSED = Abort(0, 0), ReleaseRQ(), ReleaseRP(), AssociateRJ(1, 1, 1)
 LYING = b"\4\0\0\0\0\6\0\0\0\xff\1\3"
@@ -70,3 +82,62 @@ def test_what_was_answered_all_the_same_was_heard() -> None:
 def test_in_a_capture_of_others_requests_behind_garbage_are_told() -> None:
     line = Script().open().associate().say(SCU, LYING, echo(1)).close(SCP)
     assert [one.status for one in exchanges(records(line.script, None))] == [None]
+
+
+# as the requestor
+
+
+ANSWERS: dict[str, tuple[Sequence[Pdu], bool]] = {
+    "an answer": ([ANSWER], True),
+    "a refusal": ([REFUSED], True),
+    "a second answer": ([ANSWER, ANSWER], False),
+    "a refusal after the answer": ([ANSWER, REFUSED], False),
+    "a request": ([REQUEST], False),
+    "an answer to no release": ([ANSWER, LEFT], False),
+    "a release request": ([ANSWER, LEAVE], True),
+    "a release request without an answer": ([LEAVE], False),
+    "a second release request": ([ANSWER, LEAVE, LEAVE], False),
+    "an abort": ([ABORT], True),
+}
+
+
+@pytest.mark.parametrize(("said", "is_taken"), ANSWERS.values(), ids=ANSWERS)
+def test_a_requestor_of_ours_takes_what_is_in_turn(said: Sequence[Pdu], *, is_taken: bool) -> None:
+    hearing = Hearing(SCU)
+    assert hearing.takes(SCU, REQUEST)
+    assert [hearing.takes(SCP, pdu) for pdu in said][-1] is is_taken
+    assert hearing.hears(SCP) is is_taken
+    assert hearing.hears(SCU)
+
+
+def test_the_answer_to_our_release_is_taken() -> None:
+    hearing = Hearing(SCU)
+    assert all(hearing.takes(*said) for said in ((SCU, REQUEST), (SCP, ANSWER), (SCU, LEAVE), (SCP, LEFT)))
+
+
+def ours(script: Script) -> Line:
+    return script.open("connection 1 to 10.0.0.2:11112 for 3.1")
+
+
+@pytest.mark.parametrize("wrong", [LYING, b"\xff" * 40, ANSWER, REQUEST, LEFT])
+def test_an_answer_that_comes_behind_what_ends_our_association_is_none(wrong: bytes | Pdu) -> None:
+    line = ours(Script()).associate().say(SCU, echo(1)).say(SCP, echoed(1)).say(SCU, echo(2))
+    line.say(SCP, wrong, echoed(2)).say(SCU, Abort(2, 1)).close(SCU)
+
+    assert [(one.number, one.status) for one in told(line)] == [(1, 0), (2, None)]
+
+
+def test_an_answer_after_the_end_of_our_association_is_none() -> None:
+    line = ours(Script()).associate().say(SCU, echo(1)).say(SCU, ABORT).say(SCP, echoed(1)).close(SCU)
+
+    assert [(one.number, one.status) for one in told(line)] == [(1, None)]
+
+
+def test_an_answer_on_a_context_that_was_not_accepted_is_none() -> None:
+    few = AssociateAC("MOCKPACS", "CT1", ANSWER.contexts[1:], ANSWER.user)
+    line = ours(Script()).associate(ac=few).say(SCU, echo(1)).say(SCP, echoed(1)).say(SCU, Abort(2, 1)).close(SCU)
+
+    assert [(one.number, one.status) for one in told(line)] == [(1, None)]
+    assert ("trouble", "C-ECHO-RSP came from the peer on presentation context 1, which was not accepted") in notices(
+        records(line.script)
+    )

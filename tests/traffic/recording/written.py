@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mockpacs.traffic.capture.event import Chunk, Closed, Opened
+from mockpacs.traffic.comment import outgoing_of
 from mockpacs.traffic.recorder import Recorder
 from mockpacs.traffic.recording.recording import Recording
 from mockpacs.traffic.track import Track
+from mockpacs.wire import Role
 from tests.traffic.recording.script import SCP, SCU, Script
 
 
@@ -32,13 +34,19 @@ def writing(folder: Path, script: Script, *, part_size: int = 0, facts: tuple[st
     path = recorder.path
     yield path
     tracks: dict[int, Track] = {}
+    peers: dict[int, Role] = {}
     for event in script.events:
         number = event.flow.number
         match event:
             case Opened():
-                peer, local = end_point(event.flow.requestor), end_point(event.flow.acceptor)
-                tracks[number] = recorder.track(number, peer, local)
-            case Chunk(sender=sender) if sender is SCU:
+                requestor, acceptor = end_point(event.flow.requestor), end_point(event.flow.acceptor)
+                cause = outgoing_of(event.comments)
+                if cause is None:
+                    tracks[number] = recorder.track(number, requestor, acceptor)
+                else:
+                    tracks[number] = recorder.track(number, acceptor, requestor, by_us=True, cause=cause)
+                peers[number] = SCU if cause is None else SCP
+            case Chunk(sender=sender) if sender is peers[number]:
                 tracks[number].received(event.data)
                 for comment in event.comments:
                     tracks[number].about_received(comment)
@@ -53,7 +61,7 @@ def writing(folder: Path, script: Script, *, part_size: int = 0, facts: tuple[st
                 for comment in event.comments:
                     tracks[number].about_sending(comment)
                 track = tracks.pop(number)
-                track.closed(by_us=event.sender is SCP, reset=event.how == "reset")
+                track.closed(by_us=event.sender is not peers[number], reset=event.how == "reset")
                 track.end()
         recorder.flush()
         yield path
