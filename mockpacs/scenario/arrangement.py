@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import Final
 
 from mockpacs.scenario.case import key_tag
 from mockpacs.scenario.condition import Moment
@@ -33,7 +34,7 @@ class Arrangement:
         """By service or event, then by moment and mark."""
         for running in rules:
             for kind in running.kinds:
-                self.buckets.setdefault(kind, {}).setdefault(running.at, Bucket()).add(running)
+                self.buckets.setdefault(kind, {}).setdefault(running.slot, Bucket()).add(running)
         self.moments = {kind: frozenset(moment for moment, _ in ats) for kind, ats in self.buckets.items()}
         """By service."""
         self.marks = {kind: tuple(sorted(filter(_is_marked, ats))) for kind, ats in self.buckets.items()}
@@ -46,9 +47,12 @@ class Arrangement:
         self.several_moments = {
             kind: [running for bucket in ats.values() for running in bucket.rules]
             for kind, ats in self.buckets.items()
-            if len(ats) > 1
+            if len(ats) > 1 or not ats.keys().isdisjoint(_MAY_NOT_COME) or any(map(_is_marked, ats))
         }
-        """All rules about a service that has rules at several moments."""
+        """All rules about a service that has rules at several moments, or at one that need not come."""
+
+
+_MAY_NOT_COME: Final = {(Moment.SUB_OPERATION, 0), (Moment.BETWEEN_RESPONSES, 0)}
 
 
 def _is_marked(at: tuple[Moment, int]) -> bool:

@@ -65,8 +65,9 @@ def key_reader(per: str) -> KeyReader:
         stimulus = case.stimulus
         if tag == _SOP_INSTANCE and stimulus.sop_instance:
             return stimulus.sop_instance
-        if tag == _SOP_CLASS and stimulus.sop_classes and not stimulus.is_event:
-            return stimulus.sop_classes[0]
+        classes = stimulus.instance_classes or stimulus.sop_classes
+        if tag == _SOP_CLASS and classes and not stimulus.is_event:
+            return classes[0]
         facts = case.facts
         return "\\".join(facts.values(tag) or ()) if facts else ""
 

@@ -105,7 +105,7 @@ def _sentence(detail: dict[str, Any], found: Found, tree: Tree, way: Sequence[in
     if detail["input"] is True and isinstance(found.node, Text):
         return f"{quoted(str(found.node))} does not say enough alone: write {found.node}: and what it shall be"
     if isinstance(said, UnknownStatus):
-        return no_status(said.word, services_written(tree, way))
+        return no_status(said.word, _services_of_a_status(tree, way))
     if isinstance(said, Unknown):
         return said.told()
     if said is not None:
@@ -121,6 +121,15 @@ def _sentence(detail: dict[str, Any], found: Found, tree: Tree, way: Sequence[in
             return f"{name} needs {detail['ctx'].get('min_length') or detail['ctx'].get('max_length')} values"
         case _:
             return str(detail["msg"])
+
+
+def _services_of_a_status(tree: Tree, way: Sequence[int | str]) -> tuple[str, ...]:
+    """Those of the rule; a sub-operation is a C-STORE."""
+    at = tree.find((*way[:2], "when", "at")).node if way[0] == "rules" else None
+    is_sub_operation = (at if isinstance(at, Text) else next(iter(at), None) if isinstance(at, Mapping) else None) == (
+        "sub-operation"
+    )
+    return ("C-STORE",) if is_sub_operation else services_written(tree, way)
 
 
 def services_written(tree: Tree, way: Sequence[int | str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -19,13 +19,17 @@ from mockpacs.scenario.values import (
     Status,
     Tag,
     Text,
+    Unknown,
     one_of,
     scalar,
 )
-from mockpacs.written.kinds import quoted
+from mockpacs.written.kinds import Refused, quoted
+from mockpacs.written.numbers import Whole
 
 PRESENCE = ("present", "absent", "empty", "universal")
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+LAST: Final = -1
+"""The mark of the last sub-operation, whatever its number."""
 
 
 class Moment(StrEnum):
@@ -34,14 +38,24 @@ class Moment(StrEnum):
     REQUEST = "request"
     RECEIVED = "received"
     PDU = "pdu"
+    SUB_OPERATION = "sub-operation"
     BEFORE_RESPONSE = "before-response"
     RESPONSE = "response"
     BETWEEN_RESPONSES = "between-responses"
     AFTER_RESPONSE = "after-response"
 
 
+def _place(value: Any) -> int:
+    if value == "last" or value == LAST:
+        return LAST
+    try:
+        return int(Whole(1, 2**31 - 1).read(value))
+    except Refused:
+        raise Unknown(f"{quoted(value)} is not the number of a sub-operation, nor last", value, ("last",)) from None
+
+
 class At(Part):
-    """A moment: a word, or a place in what is being received."""
+    """A moment: a word, or a place in what is being received or retrieved."""
 
     noun: ClassVar[str] = "a moment"
     unknown: ClassVar[str] = "moment"
@@ -55,7 +69,8 @@ class At(Part):
     ] = Field(
         Moment.REQUEST,
         description=(
-            "request: the request is complete and its turn has come; before-response: the honest answer is known and "
+            "request: the request is complete and its turn has come; sub-operation: the turn of an instance of a "
+            "retrieve has come and nothing of it was sent; before-response: the honest answer is known and "
             "nothing of it has left; response: it is about to leave; between-responses: a pending response has left; "
             "after-response: the final response has left"
         ),
@@ -66,6 +81,10 @@ class At(Part):
     pdu: Positive | None = Field(
         None, description="that many fragments (PDVs) of the message have come; most senders put one into a P-DATA-TF"
     )
+
+    sub_operation: (
+        Annotated[int, *scalar(_place, {"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["last"]}]})] | None
+    ) = Field(None, alias="sub-operation", description="the turn of that sub-operation has come: a number, or last")
 
     @model_validator(mode="before")
     @classmethod
@@ -85,12 +104,14 @@ class At(Part):
         """Which moment it is."""
         if self.received is not None:
             return Moment.RECEIVED
+        if self.sub_operation is not None:
+            return Moment.SUB_OPERATION
         return Moment.PDU if self.pdu is not None else self.moment
 
     @property
     def mark(self) -> int:
-        """Bytes or PDUs after which it is there; 0 for the other moments."""
-        return self.received or self.pdu or 0
+        """Bytes or PDUs after which it is there, the number of a sub-operation or `LAST`; 0 for the other moments."""
+        return self.received or self.pdu or self.sub_operation or 0
 
 
 def _pattern(value: Any) -> re.Pattern[str]:
@@ -192,7 +213,9 @@ class When(Part):
     called: Words | None = Field(None, description="called AE title")
     peer: Words | None = Field(None, description="address of the peer, without port")
     sop_class: Words | None = Field(
-        None, description="SOP class (of an association: one that was proposed) by name, keyword or UID"
+        None,
+        description="SOP class (of an association: one that was proposed; at sub-operation: of the instance) by name, "
+        "keyword or UID",
     )
     transfer_syntax: Words | None = Field(None, description="transfer syntax, the same way")
     model: Words | None = Field(None, description="query model: the SOP class of a C-FIND, C-GET or C-MOVE")

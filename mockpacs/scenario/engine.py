@@ -211,7 +211,7 @@ class Engine:
 
     def _decide(self, stimulus: Stimulus, cast: Cast) -> Decision | None:
         by_moment = cast.arranged.buckets.get(stimulus.kind)
-        bucket = by_moment.get((stimulus.moment, stimulus.mark)) if by_moment is not None else None
+        bucket = by_moment.get(stimulus.slot) if by_moment is not None else None
         case = Case(stimulus, cast.states)
         self._seen.add(stimulus)
         fired: list[Decision] = []
@@ -261,7 +261,7 @@ class Engine:
         stimulus = case.stimulus
         kind = stimulus.kind
         for running in self._cast.arranged.several_moments.get(kind, ()):
-            if not running.fired and running.at != (stimulus.moment, stimulus.mark):
+            if not running.fired and running.slot != stimulus.slot:
                 running.near.other_moment(case)
         if self._curious:
             is_any_bored = False

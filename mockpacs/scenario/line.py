@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.condition import LAST, Moment
 from mockpacs.wire.text import printable
 
 LONGEST: Final = 60
@@ -37,8 +37,10 @@ def either(texts: Iterable[str]) -> str:
     return " or ".join(printable(text, LONGEST) or '""' for text in texts)
 
 
-def moment_text(moment: Moment, mark: int) -> str:
-    """A moment in words."""
+def moment_text(moment: Moment, mark: int, of: int = 0) -> str:
+    """A moment in words. ``of``: how many sub-operations there are, where that is known."""
     if moment is Moment.RECEIVED:
         return f"{mark} bytes received"
+    if moment is Moment.SUB_OPERATION and mark:
+        return "last sub-operation" if mark == LAST else f"sub-operation {mark}{f' of {of}' if of else ''}"
     return f"PDU {mark}" if moment is Moment.PDU else str(moment)

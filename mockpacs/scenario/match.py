@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from mockpacs.scenario import attribute
 from mockpacs.scenario.case import PADDING, Case
-from mockpacs.scenario.condition import Attribute, When, Words
+from mockpacs.scenario.condition import LAST, Attribute, Moment, When, Words
 from mockpacs.scenario.hint import about_text, about_title
-from mockpacs.scenario.line import Line, either, said
+from mockpacs.scenario.line import Line, either, moment_text, said
 from mockpacs.scenario.models import models_of
 from mockpacs.scenario.moments import services_of
 from mockpacs.scenario.pattern import Test, any_of, matches
@@ -45,9 +46,11 @@ def kinds(when: When) -> tuple[str, ...]:
 def checks(when: When) -> tuple[Check, ...]:
     """All conditions but what it is about and at which moment, in the order in which they are told.
 
+    Which sub-operation it is, is one of them: rules about one and about all of them are asked in the order of the file.
+
     Raises ValueError for a SOP class or transfer syntax that nobody knows.
     """
-    return (*_texts(when), *_uids(when), *_data(when), *_status(when), *_states(when))
+    return (*_places(when), *_texts(when), *_uids(when), *_data(when), *_status(when), *_states(when))
 
 
 def told(words: Words) -> str:
@@ -58,6 +61,23 @@ def told(words: Words) -> str:
     if words.not_ is not None:
         parts.append(f"not {told(words.not_)}")
     return " and ".join(parts) or "known"
+
+
+def _places(when: When) -> Iterator[Check]:
+    at = when.at
+    if (wanted := at.sub_operation) is None:
+        return
+
+    def holds(case: Case) -> bool:
+        came = case.stimulus
+        return came.moment is Moment.SUB_OPERATION and came.mark == (came.of if wanted == LAST else wanted)
+
+    def tell(case: Case) -> list[Line]:
+        came = case.stimulus
+        shown = moment_text(came.moment, came.mark, came.of)
+        return [Line(("at",), moment_text(at.when, at.mark), shown, holds(case))]
+
+    yield Check("at", holds, tell)
 
 
 def _texts(when: When) -> Iterator[Check]:
@@ -116,21 +136,28 @@ def _uids(when: When) -> Iterator[Check]:
     for key, resolve in _RESOLVERS.items():
         words: Words | None = getattr(when, key)
         if words is not None:
-            yield _uid_check(key, words, resolve, of="transfer_syntaxes" if key == "transfer_syntax" else "sop_classes")
+            yield _uid_check(key, words, resolve, _asked_of(key, when))
+
+
+def _asked_of(key: str, when: When) -> str:
+    """The facts that a condition looks at: of a sub-operation the SOP class is that of its instance."""
+    if key == "transfer_syntax":
+        return "transfer_syntaxes"
+    is_of_the_instance = key == "sop_class" and when.at.when is Moment.SUB_OPERATION
+    return "instance_classes" if is_of_the_instance else "sop_classes"
 
 
 def _uid_check(key: str, words: Words, resolve: Resolve, of: str) -> Check:
     test = _uid_test(words, resolve)
+    facts = attrgetter(of)
     names = _uid_names()  # now, as the first miss must not have to import a dictionary
 
     def tell(case: Case) -> list[Line]:
-        came: tuple[str, ...] = getattr(case.stimulus, of)
+        came: tuple[str, ...] = facts(case.stimulus)
         shown = said(names.get(uid, uid) for uid in came) if any(came) else "nothing"
         return [Line((key,), told(words), shown, test(came))]
 
-    if of == "sop_classes":
-        return Check(key, lambda case: test(case.stimulus.sop_classes), tell, cost=1)
-    return Check(key, lambda case: test(case.stimulus.transfer_syntaxes), tell, cost=1)
+    return Check(key, lambda case: test(facts(case.stimulus)), tell, cost=1)
 
 
 def _uid_test(words: Words, resolve: Resolve) -> Callable[[tuple[str, ...]], bool]:

@@ -10,6 +10,8 @@ from mockpacs.scenario.values import SERVICES
 
 QUERIES: Final = ("C-FIND", "C-GET", "C-MOVE")
 """Services with an identifier, pending responses and a cancel."""
+RETRIEVES: Final = ("C-GET", "C-MOVE")
+"""Services with sub-operations."""
 WITH_DATA_SET: Final = tuple(one for one in SERVICES if one not in (*QUERIES, "C-ECHO", "N-GET", "N-DELETE"))
 
 _WORDS: Final = ("status", "comment", "offending", "error_id")
@@ -32,12 +34,13 @@ MOMENT_STEPS: Final[Mapping[Moment, tuple[str, ...]]] = {
     Moment.REQUEST: ("delay", "wait", *_ANSWERS, *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.RECEIVED: ("delay", *_WORDS, "nothing", *_ENDINGS, "send"),
     Moment.PDU: ("delay", *_WORDS, "nothing", *_ENDINGS, "send"),
+    Moment.SUB_OPERATION: ("delay", "wait", "status", "comment", "destination", *_ENDINGS, "send"),
     Moment.BEFORE_RESPONSE: ("delay", "wait", *_WORDS, "nothing", *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.RESPONSE: ("delay", *_WORDS, "nothing", *_ENDINGS, *_PACE, *_BYTES, "lie"),
     Moment.BETWEEN_RESPONSES: ("delay", "wait", *_ENDINGS, "send"),
     Moment.AFTER_RESPONSE: ("delay", *_ENDINGS, "send"),
 }
-"""Steps by moment of an exchange."""
+"""Steps by moment of an exchange. At sub-operation the status is what that is counted by; nothing is sent then."""
 
 LATER_STEPS: Final = ("delay", *_ENDINGS, "send")
 """Steps of ``later``, whatever the moment."""
@@ -48,6 +51,7 @@ STEP_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "pending": QUERIES,
     "answer": QUERIES,
     "store": ("C-STORE",),
+    "destination": ("C-MOVE",),
 }
 """Steps that only some services have."""
 CANCELLED: Final = QUERIES
@@ -56,6 +60,7 @@ CANCELLED: Final = QUERIES
 MOMENT_SERVICES: Final[Mapping[Moment, tuple[str, ...]]] = {
     Moment.RECEIVED: ("C-STORE",),
     Moment.PDU: ("C-STORE",),
+    Moment.SUB_OPERATION: RETRIEVES,
     Moment.BETWEEN_RESPONSES: QUERIES,
 }
 """Moments that only some services have."""

@@ -36,6 +36,7 @@ _EXCLUSIVE: Final = (
     ("accept", "reject"),
     *(("nothing", key) for key in sorted(ANSWERS | CHANGES | {"store"})),
     ("pending", "answer"),
+    ("status", "destination"),
     *(("call", key) for key in sorted(ANSWERS - {"call"} | {"store"})),
 )
 """Keys of which one step can have one."""

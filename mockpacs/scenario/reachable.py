@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mockpacs.scenario.condition import Attribute, When, Words
+from mockpacs.scenario.condition import At, Attribute, Moment, When, Words
 from mockpacs.scenario.moments import listed, services_of
 from mockpacs.scenario.pattern import glob, has_glob
 from mockpacs.scenario.rule import Rule
@@ -67,7 +67,7 @@ def _is_open(when: When) -> bool:
 
 def implies(one: When, other: When) -> bool:
     """Whether all that meets one set of conditions meets the other too, services and events aside."""
-    if bool(one.event) != bool(other.event) or (one.at.when, one.at.mark) != (other.at.when, other.at.mark):
+    if bool(one.event) != bool(other.event) or not _is_within(one.at, other.at):
         return False
     return (
         all(_words_imply(getattr(one, key), getattr(other, key)) for key in _WORDS)
@@ -77,6 +77,12 @@ def implies(one: When, other: When) -> bool:
         and _all_imply(one.dataset, other.dataset)
         and all(_words_imply(one.state.wanted.get(name), words) for name, words in other.state.wanted.items())
     )
+
+
+def _is_within(one: At, other: At) -> bool:
+    """Whether a moment is the same; any sub-operation is one of them all."""
+    is_any = other.when is Moment.SUB_OPERATION and not other.mark
+    return one.when is other.when and (is_any or one.mark == other.mark)
 
 
 _WORDS: Final = ("calling", "called", "peer", "sop_class", "transfer_syntax", "model")

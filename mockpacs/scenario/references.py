@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mockpacs.scenario.answers import AnswerSet
-from mockpacs.scenario.condition import When, Words
+from mockpacs.scenario.condition import Moment, When, Words
 from mockpacs.scenario.draft import Draft, Way, written_steps
 from mockpacs.scenario.models import MODELS, models_of
 from mockpacs.scenario.pattern import has_glob
@@ -133,18 +133,19 @@ def _wrong_uids(texts: Iterable[str], resolve: Resolve, way: Way) -> Iterator[Pr
             yield (*way, index), f'{quoted(text)} is no query model. Did you mean "{near}"?' if near else str(no)
 
 
-def _unknown_status(status: str, when: When, way: Way) -> Iterator[Problem]:
-    """A name must be a status of every service that is named."""
+def _unknown_status(status: str, when: When, way: Way, *, is_counted: bool = False) -> Iterator[Problem]:
+    """A name must be a status of every service that is named. ``is_counted``: it is that of a sub-operation."""
     if status not in status_names() and status_code(status, "") is not None:
         return  # a code
-    services = [one for one in when.service if one in SERVICES]
+    services = ["C-STORE"] if is_counted else [one for one in when.service if one in SERVICES]
     if others := [one for one in services if status not in status_names(one)]:
         yield way, no_status(status, others)
 
 
 def _dangling_step(step: Step, when: When, way: Way, names: Names, folder: Path) -> Iterator[Problem]:
+    is_counted = when.at.when is Moment.SUB_OPERATION
     for index, status in enumerate(step.status):
-        yield from _unknown_status(status, when, (*way, "status", index))
+        yield from _unknown_status(status, when, (*way, "status", index), is_counted=is_counted)
     if step.pending is not None:
         if step.pending.source is not None:
             yield from _unknown_data(step.pending.source, (*way, "pending", "from", ITS_VALUE), names)

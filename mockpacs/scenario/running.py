@@ -39,6 +39,7 @@ class Running:
         self.about = rule.when.service or rule.when.event
         self.kinds = kinds(rule.when)
         self.at = (rule.when.at.when, rule.when.at.mark)
+        self.slot = (self.at[0], 0) if self.at[0] is Moment.SUB_OPERATION else self.at
         self.checks = checks(rule.when)
         ordered = sorted(self.checks, key=lambda check: check.cost)
         self.cheap_tests = tuple(check.holds for check in ordered if not check.tag)
@@ -105,7 +106,7 @@ class Running:
         """0: it is about this; 1: about this at another moment; 2: about something else."""
         if stimulus.kind not in self.kinds:
             return 2
-        return int((stimulus.moment, stimulus.mark) != self.at)
+        return int(stimulus.slot != self.slot)
 
     def verdict(self, case: Case, *, fires: bool = False, reason: str = "") -> Verdict:
         """All conditions beside what came."""
@@ -139,9 +140,11 @@ class Running:
         """What the rule is about, and the moment where that says something."""
         when = self.rule.when
         strangeness = self.strangeness(stimulus)
+        is_told_by_a_check = self.at != self.slot  # which sub-operation it is, is one of the conditions
         yield Line(("service" if when.service else "event",), either(self.about), stimulus.kind, strangeness != 2)
-        if strangeness == 1 or (strangeness == 0 and self.at[0] is not Moment.REQUEST):
-            came = moment_text(stimulus.moment, stimulus.mark)
+        is_said = strangeness == 1 or (strangeness == 0 and self.at[0] is not Moment.REQUEST)
+        if is_said and not is_told_by_a_check:
+            came = moment_text(stimulus.moment, stimulus.mark, stimulus.of)
             yield Line(("at",), moment_text(*self.at), came, strangeness == 0)
 
     def _gate(self, case: Case, key: Key, seen: int, fired: int) -> tuple[Blocked | None, Draw | None]:

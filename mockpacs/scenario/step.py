@@ -26,6 +26,7 @@ from mockpacs.scenario.values import (
     Status,
     Tag,
     Text,
+    one_of,
     scalar,
 )
 from mockpacs.written.numbers import Size
@@ -39,6 +40,9 @@ RESULTS: Final = (
 )
 """What can become of a presentation context (PS3.8 Table 9-18), from 0."""
 
+
+DESTINATION_ENDS: Final = ("refuse", "abort", "reset")
+"""What can become of the association to the destination of a C-MOVE."""
 
 Set = Annotated[dict[Tag, Any], Field(description="keyword: value")]
 
@@ -56,7 +60,7 @@ class Pending(Part):
     set: Set = Field({}, description="attributes to change or add in each; an empty value is zero length")
     remove: Annotated[tuple[Tag, ...], Many] = Field((), description="attributes to leave out of each")
     status: Status | None = Field(None, description="instead of FF00 or FF01")
-    remaining: Number16 | None = Field(None, description="Number of Remaining Sub-operations (retrieve)")
+    remaining: Number16 | None = Field(None, description="Number of Remaining Sub-operations in each (retrieve)")
     every: Duration | None = Field(None, description="time from one to the next")
     forever: Flag = Field(False, description="again and again, until a cancel or the end of the association")
     cut: ByteCount | None = Field(None, description="bytes missing at the end of each identifier")
@@ -111,8 +115,14 @@ class Step(Part):
     delay: Delay | None = Field(None, description="time before the rest of the step")
     wait: Wait | None = Field(None, description="wait for the peer: cancel or end (of the association)")
     # answers
-    status: Annotated[tuple[Status, ...], Many] = Field((), description="status of the answer; of several one is drawn")
-    comment: Text | None = Field(None, description="Error Comment (0000,0902), 64 characters on the wire")
+    status: Annotated[tuple[Status, ...], Many] = Field(
+        (),
+        description="status of the answer; of several one is drawn; at sub-operation: what it is counted by, without "
+        "being sent",
+    )
+    comment: Text | None = Field(
+        None, description="Error Comment (0000,0902), 64 characters on the wire; at sub-operation: why it failed"
+    )
     offending: Annotated[tuple[Tag, ...], Many] = Field((), description="Offending Element (0000,0901)")
     error_id: Number16 | None = Field(None, description="Error ID (0000,0903)")
     pending: Pending | None = Field(None, description="the pending responses before the final one")
@@ -126,6 +136,11 @@ class Step(Part):
     accept: Accept | None = Field(None, description="accept the association, on these terms")
     reject: Reject | None = Field(None, description="A-ASSOCIATE-RJ")
     abort: Abort | None = Field(None, description="A-ABORT")
+    destination: Annotated[str, *scalar(one_of(*DESTINATION_ENDS), {"enum": list(DESTINATION_ENDS)})] | None = Field(
+        None,
+        description="the association to the move destination: refuse (as if it had been rejected), abort or reset; "
+        "this sub-operation and the remaining ones fail",
+    )
     # transport
     close: Close | None = Field(None, description="FIN; half: and go on reading")
     reset: Flag = Field(False, description="RST")

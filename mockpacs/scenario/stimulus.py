@@ -27,7 +27,12 @@ class Stimulus:
     """The DIMSE service (C-STORE), or the event (associate)."""
     moment: Moment = Moment.REQUEST
     mark: int = 0
-    """At `Moment.RECEIVED` bytes of the data set, at `Moment.PDU` PDUs: those the moment stands for."""
+    """At `Moment.RECEIVED` bytes of the data set, at `Moment.PDU` PDUs: those the moment stands for.
+
+    At `Moment.SUB_OPERATION` which one it is, counted from 1.
+    """
+    of: int = 0
+    """At `Moment.SUB_OPERATION` how many there are."""
     association: int = 0
     exchange: int = 0
     calling: str = ""
@@ -37,7 +42,11 @@ class Stimulus:
     sop_classes: tuple[str, ...] = ()
     """UIDs: of a request one, of an association request those that are proposed."""
     transfer_syntaxes: tuple[str, ...] = ()
+    """UIDs, the same way; at `Moment.SUB_OPERATION` that in which the instance is stored."""
     sop_instance: str = ""
+    """That the command names; at `Moment.SUB_OPERATION` the one whose turn it is."""
+    instance_classes: tuple[str, ...] = ()
+    """UID: at `Moment.SUB_OPERATION` the SOP class of the instance; `sop_classes` are those of the request."""
     status: int | None = None
     """Of the response, at the moments that have one."""
     when: float = 0.0
@@ -46,6 +55,11 @@ class Stimulus:
     """The data set or identifier, as far as it has come; None without one."""
     refused: tuple[str, ...] = ()
     """UIDs: of an association that came about, the SOP classes of which no context was accepted."""
+
+    @property
+    def slot(self) -> tuple[Moment, int]:
+        """Where the rules about it are kept: those about any sub-operation together, in their order."""
+        return self.moment, 0 if self.moment is Moment.SUB_OPERATION else self.mark
 
     @property
     def is_event(self) -> bool:

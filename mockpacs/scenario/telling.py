@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.ending import ABORT_REASONS, ABORT_SOURCES, REASONS, RESULTS, SOURCES
 from mockpacs.scenario.lie import Lie
@@ -15,17 +16,19 @@ _UNTOLD: Final = frozenset({"comment", "offending", "error_id", "delay", "status
 """Keys whose effect is seen in the line anyway, or that are told apart."""
 
 
-def told(decision: Decision) -> str:
-    """All acts of a decision."""
-    return ", ".join(text for act in decision.acts for text in told_act(act))
+def told(decision: Decision, moment: Moment = Moment.REQUEST) -> str:
+    """All acts of a decision; a sub-operation that gets a status is not done, be it Success."""
+    return ", ".join(text for act in decision.acts for text in told_act(act, moment))
 
 
-def told_act(act: Act) -> Iterator[str]:
+def told_act(act: Act, moment: Moment = Moment.REQUEST) -> Iterator[str]:
     """One act, in the order in which it is done."""
     step = act.step
     if act.delay_seconds:
         yield f"delay {_seconds(act.delay_seconds)}"
-    if act.status:  # not 0000: that is no fault
+    if moment is Moment.SUB_OPERATION and act.status is not None:
+        yield f"not sent: {act.status:04X}"
+    elif act.status:  # not 0000: that is no fault
         yield f"status {act.status:04X}"
     if step.store is not None:
         yield "stored" if step.store else "not stored"
@@ -94,6 +97,7 @@ _TELLERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
     "drip": lambda _, value: f"drip {value.bytes} B every {_seconds(value.every)}",
     "bandwidth": lambda _, value: f"bandwidth {value} B/s",
     "close": lambda _, value: "half-close" if value.how == "half" else "close",
+    "destination": lambda _, value: f"destination {value}",
     "wait": lambda _, value: f"wait for {value.until}",
     "call": lambda _, value: f"call {value}",
     "refuse": lambda _, value: f"refuse for {_seconds(value.seconds)}",

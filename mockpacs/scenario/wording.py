@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mockpacs.scenario import wording_scalars as scalars
-from mockpacs.scenario.condition import PRESENCE, At, Attribute, States, When, Words, is_attribute
+from mockpacs.scenario.condition import LAST, PRESENCE, At, Attribute, States, When, Words, is_attribute
 from mockpacs.scenario.ending import Abort, Refuse, Reject, Wait
 from mockpacs.scenario.lie import Lie
 from mockpacs.scenario.model import VERSION, Count, Expectation
@@ -197,6 +197,7 @@ _WRITERS: Final[dict[tuple[type[Part], str], Callable[[Any], Any]]] = {
     **dict.fromkeys([(Rule, "then"), (Rule, "over"), (Rule, "later")], _steps),
     **dict.fromkeys([(Words, "matches"), (Attribute, "matches")], scalars.regex),
     **dict.fromkeys([(Pending, "remove"), (Step, "offending")], scalars.tags),
+    (At, "sub_operation"): lambda place: "last" if place == LAST else place,
     (Rule, "sequence"): lambda answers: [_steps(steps) for steps in answers],
     (Rule, "nth"): scalars.nth,
     (Rule, "chance"): scalars.percent,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from mockpacs.services.handler import Handler, HandlerFailure
 from mockpacs.services.handler_request import HandlerRequest
+from mockpacs.services.precedence import gives_way
 from mockpacs.services.reply import WITH_MATCHES, Reply, is_dataset, is_match
 from mockpacs.services.request import Outcome
 from mockpacs.wire.status import CANCEL, PENDING, PROCESSING_FAILURE, SUCCESS, Category, category_of
@@ -140,9 +141,8 @@ class _Call:
         honest = self._request.honest_final
         if honest is None and self._request.service == "C-STORE" and self._request.is_served:
             honest = self._request.honest().final
-        if honest is None or honest.category in _DONE:
-            return outcome
-        return honest.outcome(self._request.transfer_syntax)
+        said = honest.outcome(self._request.transfer_syntax) if honest is not None else None
+        return said if said is not None and gives_way(outcome.status, said) else outcome
 
     def _close(self, said: Generator[object, None, None]) -> None:
         """The handler is asked for nothing more: its ``finally`` runs. The answer stands, whatever happens there."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mockpacs.archive import Spool
 from mockpacs.services.decoding import decode
-from mockpacs.services.reply import Honest, Reply
+from mockpacs.services.reply import RETRIEVES, Honest, Reply
 from mockpacs.services.request import Outcome, Request, never
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire.status import UNRECOGNIZED_OPERATION
@@ -55,6 +55,8 @@ class HandlerRequest:
         self.sop_class = command.affected_sop_class or command.requested_sop_class or context.abstract_syntax
         self.sop_instance = command.affected_sop_instance or command.requested_sop_instance or ""
         """The SOP Instance UID that the command names, "" when it names none."""
+        self.destination = command.move_destination or ""
+        """The AE title a C-MOVE sends to, "" for other services."""
         self.transfer_syntax = context.transfer_syntax
         self._data = request.data
         self._dataset: Dataset | None = None
@@ -98,10 +100,23 @@ class HandlerRequest:
         *,
         offending: Iterable[int | str] = (),
         error_id: int | None = None,
+        completed: int | None = None,
+        failed: int | None = None,
+        warning: int | None = None,
+        remaining: int | None = None,
     ) -> Reply:
-        """A response to give back. Raises TypeError and ValueError with a sentence."""
+        """A response to give back; the numbers count the sub-operations of a C-GET or C-MOVE.
+
+        Raises TypeError and ValueError with a sentence.
+        """
         return Reply(
-            self.service, self.transfer_syntax, status, comment, dataset, offending=offending, error_id=error_id
+            *(self.service, self.transfer_syntax, status, comment, dataset),
+            offending=offending,
+            error_id=error_id,
+            completed=completed,
+            failed=failed,
+            warning=warning,
+            remaining=remaining,
         )
 
     def honest(self) -> Honest:
@@ -116,7 +131,12 @@ class HandlerRequest:
 
     @property
     def honest_final(self) -> Reply | None:
-        """The final response of the honest ones that were read to their end last, None when there are none."""
+        """The final response of the honest ones that were read to their end last, None when there are none.
+
+        A retrieve that was begun is read to its end for that: what becomes of its sub-operations decides.
+        """
+        if self.service in RETRIEVES and self._honest:
+            return self._honest[-1].final
         return next((one.final_if_read for one in reversed(self._honest) if one.final_if_read is not None), None)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ Everything proposed is answered, in the order of the proposal; what decides is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -55,6 +55,8 @@ class Offer:
     """Whether the requestor may also be SCP (C-GET sub-operations come back to it)."""
     agree: Callable[[bytes], bytes] | None = None
     """The answer to SOP class extended negotiation, None when the item is not understood."""
+    held: Callable[[str], Sequence[str]] | None = None
+    """The transfer syntaxes of what is stored of a class, most frequent first. Asked for only when it decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def negotiate(request: AssociateRQ, house: House) -> AssociateAC | Refused:
     return AssociateAC(
         called=request.called,
         calling=request.calling,
-        contexts=tuple(_contexts(request.contexts, house)),
+        contexts=tuple(_contexts(request, house)),
         user=UserInformation(
             max_pdu_length=house.max_pdu_length,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
@@ -138,21 +140,26 @@ def _refusal(request: AssociateRQ, house: House) -> Refused | None:
     return None
 
 
-def _contexts(proposed: tuple[ProposedContext, ...], house: House) -> Iterator[ContextAnswer]:
+def _contexts(request: AssociateRQ, house: House) -> Iterator[ContextAnswer]:
     """The answers in order. Of several contexts with one identifier only the first can be meant later on."""
+    receives = {role.sop_class for role in request.user.roles if role.scp}
+    held = _Held()
     seen: set[int] = set()
-    for context in proposed:
+    for context in request.contexts:
         if context.context_id in seen:
             yield ContextAnswer(context.context_id, Refusal.NO_REASON, EXPLICIT_LITTLE)
         else:
-            yield _context(context, house)
+            yield _context(context, house.offer(context.abstract_syntax), receives, held)
         seen.add(context.context_id)
 
 
-def _context(context: ProposedContext, house: House) -> ContextAnswer:
+def _context(context: ProposedContext, offer: Offer | None, receives: Container[str], held: _Held) -> ContextAnswer:
     """One proposed context answered. The transfer syntax of a refused one is not significant (PS3.8 9.3.3.2)."""
-    offer = house.offer(context.abstract_syntax)
-    chosen = offer.choose(context.transfer_syntaxes) if offer else None
+    chosen: str | None = None
+    if offer is not None:
+        if context.abstract_syntax in receives and len(context.transfer_syntaxes) > 1:
+            chosen = held.best(offer, context)
+        chosen = chosen or offer.choose(context.transfer_syntaxes)
     if offer is None:
         result = Refusal.ABSTRACT_SYNTAX
     elif chosen is None:
@@ -160,6 +167,25 @@ def _context(context: ProposedContext, house: House) -> ContextAnswer:
     else:
         return ContextAnswer(context.context_id, Refusal.ACCEPTED, chosen)
     return ContextAnswer(context.context_id, result, next(iter(context.transfer_syntaxes), EXPLICIT_LITTLE))
+
+
+class _Held:
+    """What is stored of each class, asked for once in an association however many contexts propose it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Sequence[str]] = {}
+
+    def best(self, offer: Offer, context: ProposedContext) -> str | None:
+        """The transfer syntax of a context for C-GET sub-operations: what most of the class is stored in, of those.
+
+        Its requestor wants to be SCP (PS3.7 D.3.3.4): the files are here. None when that decides nothing.
+        """
+        if offer.held is None:
+            return None
+        uid = context.abstract_syntax
+        if uid not in self._known:
+            self._known[uid] = offer.held(uid)
+        return next((syntax for syntax in self._known[uid] if syntax in context.transfer_syntaxes), None)
 
 
 def _role(role: RoleSelection, house: House) -> RoleSelection:

@@ -9,7 +9,7 @@ from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.status_words import no_status
 from mockpacs.scenario.values import status_code
 from mockpacs.services.decoding import decode
-from mockpacs.services.request import Outcome
+from mockpacs.services.request import Outcome, SubOperations
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.dictionary import tag_of
 from mockpacs.wire.status import Category, category_of, name_of
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 WITH_MATCHES: Final = ("C-FIND", "C-GET", "C-MOVE")
 """Services with pending responses."""
+RETRIEVES: Final = ("C-GET", "C-MOVE")
+"""Services with sub-operations, which their responses count."""
+_MOST_COUNTED: Final = 0xFFFF
+"""What the counters of a response can say (VR US)."""
 _WITHOUT_DATA: Final = ("C-ECHO", "C-STORE")
 """Services whose responses have no data set (PS3.7 9.1.1, 9.1.5)."""
 
@@ -29,6 +33,7 @@ class Reply:
 
     A status is a code (0xA700) or one of the names of the language ("out-of-resources"), of a comment the peer gets 64
     characters. A data set is a pydicom Dataset or ``{keyword: value}``; one that was not changed leaves byte for byte.
+    Of a C-GET or C-MOVE the counters too: ``completed``, ``failed``, ``warning`` and ``remaining``.
     """
 
     def __init__(
@@ -41,6 +46,10 @@ class Reply:
         *,
         offending: Iterable[int | str] = (),
         error_id: int | None = None,
+        completed: int | None = None,
+        failed: int | None = None,
+        warning: int | None = None,
+        remaining: int | None = None,
     ) -> None:
         """Raises TypeError and ValueError with a sentence."""
         self._service = service
@@ -55,7 +64,16 @@ class Reply:
         """Tags of attributes for Offending Element (0000,0901)."""
         self.error_id = error_id
         """Error ID (0000,0903)."""
+        self.completed = completed
+        """Number of Completed Sub-operations (0000,1021) of a retrieve, None when it is not said."""
+        self.failed = failed
+        """Number of Failed Sub-operations (0000,1022)."""
+        self.warning = warning
+        """Number of Warning Sub-operations (0000,1023)."""
+        self.remaining = remaining
+        """Number of Remaining Sub-operations (0000,1020); a final response other than a cancel must not have it."""
         self.dataset = dataset
+        self._counts()
 
     @classmethod
     def of(cls, outcome: Outcome, service: str, transfer_syntax: str) -> Reply:
@@ -65,6 +83,9 @@ class Reply:
         reply._data = outcome.data
         reply._attributes = outcome.attributes
         reply._is_decoded = outcome.data is None
+        if outcome.counts is not None:
+            fitting = (None if count is None else min(count, _MOST_COUNTED) for count in outcome.counts)
+            reply.completed, reply.failed, reply.warning, reply.remaining = fitting
         return reply
 
     @property
@@ -113,11 +134,26 @@ class Reply:
             raise ValueError(f"a response of {self._service} has no data set")
         if self.category is Category.PENDING and self._service not in WITH_MATCHES:
             raise ValueError(f"{self._service} has one response, which cannot be pending")
-        return Outcome(self._status, data, str(self.comment or ""), self.offending, self.error_id, self._attributes)
+        comment = str(self.comment or "")
+        return Outcome(self._status, data, comment, self.offending, self.error_id, self._attributes, self._counts())
 
     def __repr__(self) -> str:
         told = f", {self.comment!r}" if self.comment else ""
         return f"<{self._service} {self._status:04X} {self.status_name}{told}>"
+
+    def _counts(self) -> SubOperations | None:
+        """The counters; when any of them is said, all three that every response has (PS3.7 9.3.3.2)."""
+        counted = (self.completed, self.failed, self.warning, self.remaining)
+        if all(count is None for count in counted):
+            return None
+        if self._service not in RETRIEVES:
+            raise ValueError(f"a response of {self._service} counts no sub-operations")
+        for count in counted:
+            if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+                raise TypeError(f"{quoted(count)} is no number of sub-operations")
+            if count is not None and not 0 <= count <= _MOST_COUNTED:
+                raise ValueError(f"{count} is no number of sub-operations: that is between 0 and {_MOST_COUNTED}")
+        return SubOperations(self.completed or 0, self.failed or 0, self.warning or 0, self.remaining)
 
     def _encoded(self, transfer_syntax: str) -> bytes | None:
         is_at_home = transfer_syntax == self._transfer_syntax  # a test may give back what it has from another exchange

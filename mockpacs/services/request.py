@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mockpacs.archive import Spool
+from mockpacs.services.courier import Couriers, no_courier
 from mockpacs.wire import AcceptedContext, Command
 
 
 def never() -> bool:
     """A request nobody can cancel."""
     return False
+
+
+class SubOperations(NamedTuple):
+    """The counters of a C-GET or C-MOVE response (PS3.7 9.3.3.2, 9.3.4.2)."""
+
+    completed: int
+    failed: int
+    warning: int
+    remaining: int | None = None
+    """Only in pending and cancelled responses; a final one must not have it (PS3.4 C.4.2.1.6)."""
 
 
 @dataclass(slots=True)
@@ -26,6 +37,8 @@ class Request:
     agreed: Mapping[str, bytes] = field(default_factory=dict)
     """Service-class application information agreed on by extended negotiation, by SOP class UID (PS3.7 D.3.3.5)."""
     cancelled: Callable[[], bool] = never
+    couriers: Couriers = no_courier
+    """Who brings instances to a move destination, or with "" back to who asked; None: nobody goes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +55,15 @@ class Outcome:
     """Error ID (0000,0903)."""
     attributes: tuple[int, ...] = ()
     """Attribute Identifier List (0000,1005)."""
+    counts: SubOperations | None = None
+    """How far the sub-operations of a retrieve are."""
 
     @property
     def is_plain(self) -> bool:
         """Whether the response explains nothing: only what the request determines, and the status."""
-        return not (self.comment or self.offending or self.attributes) and self.error_id is None
+        if self.comment or self.offending or self.attributes:
+            return False
+        return self.error_id is None and self.counts is None
 
 
 class Lane(Enum):
@@ -57,7 +74,9 @@ class Lane(Enum):
     WRITER = "writer"
     """In the one thread that writes the archive, together with what else is waiting there."""
     READER = "reader"
-    """In a thread of its own, its outcomes taken in batches."""
+    """In one of a few threads, its outcomes taken in batches."""
+    RETRIEVER = "retriever"
+    """In a thread of its own, which waits for peers; each outcome is taken as soon as it is there."""
 
 
 class Service(Protocol):

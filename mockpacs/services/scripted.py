@@ -2,22 +2,25 @@
 
 Pure transformations of outcomes. Nothing here waits, draws or sends: how fast responses leave is for others to decide.
 A Success never lies by accident: where the honest service fails, a scripted success or warning gives way to that.
+The sub-operations of a retrieve are done once, whatever is said about them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
-from itertools import repeat
 from typing import Any
 
 from mockpacs.archive import Spool
 from mockpacs.scenario.alteration import altered
 from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.decision import Act
+from mockpacs.scenario.moments import QUERIES, RETRIEVES
 from mockpacs.scenario.step import Pending
 from mockpacs.scenario.values import status_code
-from mockpacs.services.request import Outcome, Request, Service
+from mockpacs.services.precedence import gives_way
+from mockpacs.services.request import Outcome, Request, Service, SubOperations
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.status import (
     CANCEL,
@@ -31,8 +34,7 @@ from mockpacs.wire.status import (
 from mockpacs.written.kinds import Refused, quoted
 
 _DONE = (Category.SUCCESS, Category.WARNING)
-_NOT_DONE = (Category.FAILURE, Category.CANCEL)
-_WITH_PENDING = ("C-FIND", "C-GET", "C-MOVE")
+_COUNTS_REMAINING = (Category.PENDING, Category.CANCEL)
 _EXPLANATIONS = frozenset(("comment", "offending", "error_id"))
 
 
@@ -51,13 +53,28 @@ def after_store(act: Act | None, honest: Outcome | None) -> Outcome:
 
 
 def relabelled(outcome: Outcome, act: Act | None) -> Outcome:
-    """The outcome in the words of the act, as far as it has any; an empty comment is no comment."""
+    """The outcome in the words of the act, as far as it has any; an empty comment is no comment.
+
+    Of a retrieve the counters stay, and so does the list of what failed where the status allows one.
+    """
     if act is None:
         return outcome
     step = act.step
     said: dict[str, Any] = {} if act.status is None else {"status": act.status}
     said |= {name: getattr(step, name) for name in _EXPLANATIONS & step.model_fields_set}
-    return replace(outcome, **{name: value for name, value in said.items() if value is not None})
+    worded = replace(outcome, **{name: value for name, value in said.items() if value is not None})
+    return worded if act.status is None else _fitting(worded)
+
+
+def _fitting(outcome: Outcome) -> Outcome:
+    """A response of a retrieve without what one of that status must not have (PS3.4 C.4.2.1.4.2, C.4.2.1.6)."""
+    counts, category = outcome.counts, category_of(outcome.status)
+    if counts is None:
+        return outcome
+    if counts.remaining is not None and category not in _COUNTS_REMAINING:
+        counts = counts._replace(remaining=None)
+    has_list = category not in (Category.SUCCESS, Category.PENDING)
+    return replace(outcome, counts=counts, data=outcome.data if has_list else None)
 
 
 def stream(
@@ -93,7 +110,7 @@ class _Script:
         self._set = _answer_set(act, answers)
         self._pending = act.step.pending or Pending()
         self._is_find = self._service == "C-FIND"
-        self._has_pending = self._service in _WITH_PENDING and act.step.pending is not None
+        self._has_pending = self._service in QUERIES and act.step.pending is not None
         self._has_pending = self._has_pending or (self._is_find and self._set is not None)
 
     def responses(self) -> Iterator[Outcome]:
@@ -101,6 +118,9 @@ class _Script:
         status = self._act.status
         if not self._has_pending and (self._honest is None or not (status is None or category_of(status) in _DONE)):
             yield self._with_data(_unasked(self._act, self._service, has_data=self._set is not None))
+            return
+        if self._honest is not None and self._service in RETRIEVES:
+            yield from self._retrieved(self._honest)
             return
         final = Outcome(SUCCESS)
         goes_on = True
@@ -119,6 +139,30 @@ class _Script:
                 return
         yield self._with_data(_final(final, self._act))
 
+    def _retrieved(self, honest: Service) -> Iterator[Outcome]:
+        """The responses to a retrieve, of which those that are not wanted are left out."""
+        to_skip, left = self._pending.skip, self._pending.take
+        last: Outcome | None = None
+        final = Outcome(SUCCESS)
+        with closing(_closable(honest.answer(self._request))) as outcomes:
+            for outcome in outcomes:
+                if not _is_pending(outcome):
+                    final = outcome
+                    continue
+                last = outcome
+                if to_skip:
+                    to_skip -= 1
+                elif left is None or left > 0:
+                    left = None if left is None else left - 1
+                    yield self._shaped(outcome)
+        again = _repeated(last, final) if self._pending.forever else None
+        if again is not None:
+            while not self._request.cancelled():
+                yield self._shaped(again)
+            yield _fitting(replace(final, status=CANCEL))
+        else:
+            yield self._with_data(_final(final, self._act))
+
     def _round(self) -> Iterable[Outcome]:
         """The responses once, before anything is changed in them."""
         if self._is_find and self._set is not None:
@@ -127,7 +171,8 @@ class _Script:
             return self._honest.answer(self._request)
         if self._is_find:
             return ()
-        return repeat(Outcome(PENDING), 1 if self._pending.take is None else self._pending.take)
+        count = 1 if self._pending.take is None else self._pending.take
+        return (Outcome(PENDING, counts=SubOperations(done, 0, 0, count - done)) for done in range(1, count + 1))
 
     def _matches(self, answers: AnswerSet) -> Iterator[Outcome]:
         for data in answers.encoded(self._encoding):
@@ -141,7 +186,10 @@ class _Script:
         wanted = self._pending.status
         status = None if wanted is None else status_code(wanted, self._service)
         data = None if outcome.data is None else self._altered(outcome.data)
-        return replace(outcome, status=outcome.status if status is None else status, data=data)
+        counts = outcome.counts
+        if counts is not None and self._pending.remaining is not None:
+            counts = counts._replace(remaining=self._pending.remaining)
+        return replace(outcome, status=outcome.status if status is None else status, data=data, counts=counts)
 
     def _altered(self, data: bytes) -> bytes:
         pending = self._pending
@@ -187,9 +235,27 @@ def _stored(act: Act, request: Request, honest: Service | None) -> Outcome:
 
 def _final(honest: Outcome, act: Act) -> Outcome:
     """The final response of an act, with what the service said."""
-    if act.status is not None and category_of(act.status) in _DONE and category_of(honest.status) in _NOT_DONE:
-        return honest
-    return relabelled(honest, act)
+    return honest if act.status is not None and gives_way(act.status, honest) else relabelled(honest, act)
+
+
+def _repeated(last: Outcome | None, final: Outcome) -> Outcome | None:
+    """The pending response of a retrieve that comes again and again: its last one, else one that tells the same.
+
+    None when there is nothing to repeat: it found nothing, or failed before it began.
+    """
+    if last is not None or final.counts is None or not any(final.counts):
+        return last
+    return Outcome(PENDING, counts=final.counts._replace(remaining=final.counts.remaining or 0))
+
+
+def _closable(outcomes: Iterable[Outcome]) -> Generator[Outcome]:
+    """What is closed when it is not wanted any more: a retrieve must not go on when nobody listens."""
+    source = iter(outcomes)
+    try:
+        yield from source
+    finally:
+        if hasattr(source, "close"):
+            source.close()
 
 
 def _answer_set(act: Act, answers: Mapping[str, AnswerSet]) -> AnswerSet | None:

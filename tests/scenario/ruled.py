@@ -14,6 +14,7 @@ from mockpacs.scenario.ending import ABORT_REASONS, REASONS, RESULTS, SOURCES
 from mockpacs.scenario.lie import ELEMENTS
 from mockpacs.scenario.load import TAGS
 from mockpacs.scenario.shipped import shipped
+from mockpacs.scenario.step import DESTINATION_ENDS
 from mockpacs.scenario.step import RESULTS as CONTEXT_RESULTS
 from mockpacs.scenario.values import EVENTS, PER_WORDS, SERVICES, status_names
 from mockpacs.written.yaml_file import Mapping, parse
@@ -94,6 +95,7 @@ _at = st.one_of(
     st.sampled_from([str(one) for one in Moment if one not in (Moment.RECEIVED, Moment.PDU)]),
     _size.map(lambda count: {"received": count}),
     _positive.map(lambda count: {"pdu": count}),
+    (_positive | st.just("last")).map(lambda place: {"sub-operation": place}),
 )
 _conditions = {
     "calling": _words,
@@ -188,6 +190,7 @@ _step = _part(
     accept=_accept,
     reject=_reject,
     abort=_abort,
+    destination=st.sampled_from(DESTINATION_ENDS),
     close=st.sampled_from([True, "half", "whole"]),
     reset=_flag,
     silence=_flag,

@@ -110,7 +110,7 @@ def test_how_the_answer_looks_and_what_follows_is_for_the_step_to_say(key: str) 
 @pytest.mark.parametrize("moment", [one for one, steps in MOMENT_STEPS.items() if "call" not in steps])
 def test_it_is_asked_when_the_request_is_complete_and_at_no_other_moment(moment: str) -> None:
     at = {str(moment): 3} if moment in ("received", "pdu") else str(moment)
-    when = {"service": "C-FIND"} if moment == "between-responses" else {}
+    when = {"service": {"between-responses": "C-FIND", "sub-operation": "C-MOVE"}.get(moment, "C-STORE")}
     assert problem(rule({"call": "find"}, at=at, **when), "find").startswith("call is not possible at moment")
 
 

@@ -36,6 +36,7 @@ STEPS = {
     "accept": "{ max_pdu: 4096 }",
     "reject": "transient",
     "abort": "provider",
+    "destination": "reset",
     "close": "half",
     "reset": "true",
     "silence": "true",
@@ -75,6 +76,7 @@ def moments() -> Iterator[tuple[str, str, bool]]:
         for step in STEPS:
             service = STEP_SERVICES.get(step, ("C-STORE",))[0]
             service = "C-FIND" if moment is Moment.BETWEEN_RESPONSES else service
+            service = "C-MOVE" if moment is Moment.SUB_OPERATION else service
             if moment in (Moment.RECEIVED, Moment.PDU):
                 service = "C-STORE"
             yield f"service: {service}, at: {at}", step, step in steps
@@ -122,11 +124,12 @@ def test_at_an_event_only_that_can_be_asked_for_which_is_known(event: str, condi
 
 @pytest.mark.parametrize("moment", [moment for moment in Moment if moment not in (Moment.RECEIVED, Moment.PDU)])
 def test_a_status_can_be_asked_for_when_there_is_one(moment: Moment) -> None:
-    rule = f"{{ when: {{ service: C-FIND, at: {moment}, status: success }}, then: silence }}"
+    service = "C-MOVE" if moment is Moment.SUB_OPERATION else "C-FIND"
+    rule = f"{{ when: {{ service: {service}, at: {moment}, status: success }}, then: silence }}"
     if moment in STATUS_MOMENTS:
         script(f"rules: [{rule}]")
     else:
-        assert problem_of(rule).startswith("there is no status yet at request; write at: before-response, response, ")
+        assert problem_of(rule).startswith(f"there is no status yet at {moment}; write at: before-response, response, ")
 
 
 def test_any_service_may_be_asked_for_what_only_some_have() -> None:

@@ -216,8 +216,8 @@ def test_a_mistake_does_not_hide_another_in_the_same_rule() -> None:
         '3:39: unknown state "x". States are named under state, such as x: {start: ...}.',
         '3:55: unknown step "dealy". Did you mean "delay"?',
         '3:69: unknown state "z". States are named under state, such as z: {start: ...}.',
-        "4:39: status is not possible at event release; it is at the moments request, received, pdu, before-response "
-        "and response.",
+        "4:39: status is not possible at event release; it is at the moments request, received, pdu, sub-operation, "
+        "before-response and response.",
         '4:65: "0" is not a whole number from 1 to 2147483647.',
     ]
 

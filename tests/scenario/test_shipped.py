@@ -23,7 +23,7 @@ DOCUMENTS = [ROOT / "README.md", FOLDER / "README.md", *sorted((ROOT / "docs").g
 BLOCK = re.compile(r"^```yaml (scenario|rule)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IN_A_TABLE = re.compile(r"`(\{ (?:when|server): [^`]*\})`")
 NAMED = re.compile(r"\b([a-z][a-z-]+\.yaml)\b")
-CLIENTS = ("echoscu", "storescu", "findscu")
+CLIENTS = ("echoscu", "storescu", "findscu", "movescu", "getscu")
 
 
 class Written(NamedTuple):

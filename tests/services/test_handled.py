@@ -20,7 +20,7 @@ from mockpacs.errors import ConfigurationError
 from mockpacs.services.handled import outcomes
 from mockpacs.services.handler_request import HandlerRequest
 from mockpacs.services.registry import Registry
-from mockpacs.services.request import Outcome, Request
+from mockpacs.services.request import Outcome, Request, SubOperations
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AcceptedContext, CommandField, Tag, request
 from tests.services.samples import CT, EXPLICIT, STUDY_ROOT, ct, encoded, find_request, identifier, store_request
@@ -599,6 +599,105 @@ def test_honest_responses_that_were_not_read_to_their_end_are_ended() -> None:
 
     assert Called(handler, asked_to_find(), served).said == ["A", 0]
     assert ended == [True]
+
+
+# retrieves
+
+TWO_OF_THREE = Outcome(0xB000, encoded(patient_of("failed list")), "1 of 3 failed", counts=SubOperations(2, 1, 0))
+
+
+def retrieved(final: Outcome = TWO_OF_THREE) -> Callable[[], Iterator[Outcome]]:
+    """A retrieve of three instances."""
+
+    def served() -> Iterator[Outcome]:
+        yield Outcome(0xFF00, counts=SubOperations(1, 0, 0, 2))
+        yield Outcome(0xFF00, counts=SubOperations(2, 0, 0, 1))
+        yield final
+
+    return served
+
+
+@pytest.mark.parametrize("function", [lambda _: None, lambda request: request.honest(), lambda r: r.honest().final])
+def test_an_honest_retrieve_is_passed_on_with_its_counters(function: Function) -> None:
+    told = Called(function, MOVE, retrieved()).outcomes
+
+    assert told[-1] == TWO_OF_THREE
+    assert [one.counts for one in told[:-1]] in ([], [(1, 0, 0, 2), (2, 0, 0, 1)])
+
+
+def test_a_handler_counts_sub_operations_as_it_likes() -> None:
+    def handler(request: HandlerRequest) -> Iterator[object]:
+        assert request.destination == "WORKSTATION"
+        yield request.reply("pending", completed=1, failed=0, warning=0, remaining=2)
+        yield request.reply(0xB000, completed=2, failed=1)
+
+    elements = {Tag.AFFECTED_SOP_CLASS: RETRIEVE, Tag.MOVE_DESTINATION: "WORKSTATION"}
+    asked = Request(request(CommandField.C_MOVE_RQ, 1, elements=elements), AcceptedContext(1, RETRIEVE, EXPLICIT))
+    assert Called(handler, asked, retrieved()).outcomes == [
+        Outcome(0xFF00, counts=SubOperations(1, 0, 0, 2)),
+        Outcome(0xB000, counts=SubOperations(2, 1, 0)),
+    ]
+    assert HandlerRequest(ECHO, WHO).destination == ""
+
+
+def test_honest_counters_can_be_read_and_changed() -> None:
+    def handler(request: HandlerRequest) -> Iterator[object]:
+        honest = request.honest()
+        for one in honest:
+            one.remaining = 0
+            yield one
+        assert (honest.final.completed, honest.final.failed, honest.final.warning) == (2, 1, 0)
+        assert honest.final.remaining is None
+        honest.final.failed = 7
+        yield honest.final
+
+    assert [one.counts for one in Called(handler, MOVE, retrieved()).outcomes] == [
+        (1, 0, 0, 0),
+        (2, 0, 0, 0),
+        (2, 7, 0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "final"),
+    [
+        (lambda request: [*request.honest(), "success"], TWO_OF_THREE),
+        (lambda request: [next(request.honest()), "success"], TWO_OF_THREE),
+        (lambda request: next(request.honest()), TWO_OF_THREE),
+        (lambda request: [*request.honest(), 0xB000], Outcome(0xB000)),
+        (lambda request: [next(request.honest()), 0xA702], Outcome(0xA702)),
+        (lambda _: "success", Outcome(0)),
+    ],
+)
+def test_a_success_of_a_handler_gives_way_to_failures_of_the_retrieve_that_it_began(
+    function: Function, final: Outcome
+) -> None:
+    assert Called(function, MOVE, retrieved()).outcomes[-1] == final
+
+
+@pytest.mark.parametrize(
+    ("asked", "counts", "sentence"),
+    [
+        (asked_to_find(), {"completed": 1}, "a response of C-FIND counts no sub-operations"),
+        (MOVE, {"completed": -1}, "-1 is no number of sub-operations: that is between 0 and 65535"),
+        (MOVE, {"remaining": 65536}, "65536 is no number of sub-operations"),
+        (MOVE, {"failed": "all"}, '"all" is no number of sub-operations'),
+    ],
+)
+def test_counters_that_cannot_be_are_the_error_of_who_says_them(
+    asked: Request, counts: dict[str, Any], sentence: str
+) -> None:
+    called = Called(lambda request: request.reply("pending", **counts), asked, two_matches)
+
+    assert sentence in str(called.failure.exception)
+    assert "in <lambda>" in called.failure.traceback
+
+
+def test_more_sub_operations_than_a_response_can_count_are_no_error_of_the_handler() -> None:
+    many = Outcome(0, counts=SubOperations(70_000, 0, 0))
+    (final,) = Called(lambda request: request.honest().final, MOVE, lambda: [many]).outcomes
+
+    assert final == Outcome(0, counts=SubOperations(65_535, 0, 0))
 
 
 # registration

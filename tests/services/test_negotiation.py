@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from mockpacs.archive import Archive, QueryOptions
 from mockpacs.services.access import Access, Credential
-from mockpacs.services.negotiation import House, Refused, agreed_information, negotiate, store_unchanged
+from mockpacs.services.negotiation import House, Offer, Refused, agreed_information, negotiate, store_unchanged
 from mockpacs.services.registry import Registry
 from mockpacs.wire import (
     AssociateAC,
@@ -35,6 +36,8 @@ PRIVATE = "1.2.826.0.1.3680043.9.1.2.3"
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 WORKLIST = "1.2.840.10008.5.1.4.31"
+WITHOUT_BULK_DATA = "1.2.840.10008.5.1.4.1.2.5.3"
+COMMITMENT = "1.2.840.10008.1.20.1"
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -142,11 +145,14 @@ def test_tiny_but_legal_maximum_lengths_and_no_limit_are_accepted(house: House, 
         (ProposedContext(1, CT, (PRIVATE_SYNTAX,)), 0),
         (ProposedContext(1, PRIVATE, (IMPLICIT,)), 0),
         (ProposedContext(1, FIND, (DEFLATED,)), 0),
-        (ProposedContext(1, MOVE, (IMPLICIT,)), 3),
+        (ProposedContext(1, MOVE, (IMPLICIT,)), 0),
+        (ProposedContext(1, WITHOUT_BULK_DATA, (DEFLATED,)), 0),
+        (ProposedContext(1, MOVE, (JPEG,)), 4),
+        (ProposedContext(1, COMMITMENT, (IMPLICIT,)), 3),
         (ProposedContext(1, WORKLIST, (IMPLICIT,)), 3),
         (ProposedContext(1, "", (IMPLICIT,)), 3),
         (ProposedContext(1, "not a uid", (IMPLICIT,)), 3),
-        (ProposedContext(1, MOVE, ()), 3),
+        (ProposedContext(1, WORKLIST, ()), 3),
         (ProposedContext(1, FIND, (JPEG,)), 4),
         (ProposedContext(1, VERIFICATION, (JPEG, J2K)), 4),
         (ProposedContext(1, CT, ()), 4),
@@ -164,7 +170,9 @@ def test_each_context_is_answered_with_its_reason(house: House, context: Propose
 
 
 def test_all_contexts_are_answered_in_the_order_of_the_proposal(house: House) -> None:
-    proposed = [ProposedContext(number, uid, (IMPLICIT,)) for number, uid in ((5, CT), (1, MOVE), (255, CT), (3, FIND))]
+    proposed = [
+        ProposedContext(number, uid, (IMPLICIT,)) for number, uid in ((5, CT), (1, WORKLIST), (255, CT), (3, FIND))
+    ]
 
     answers = accepted(negotiate(asking(*proposed), house)).contexts
 
@@ -243,7 +251,8 @@ def test_identifiers_come_explicit_when_they_can_whatever_the_order(house: House
         (FIND, (True, True), (True, False)),
         (FIND, (False, True), (False, False)),
         (VERIFICATION, (True, True), (True, False)),
-        (MOVE, (True, True), (False, False)),
+        (MOVE, (True, True), (True, False)),
+        (WORKLIST, (True, True), (False, False)),
     ],
 )
 def test_storage_takes_both_roles_as_proposed_and_everything_else_is_scp_only(
@@ -265,6 +274,81 @@ def test_roles_and_extended_items_of_classes_that_were_not_proposed_are_not_answ
 
     assert user.roles == ()
     assert user.extended == ()
+
+
+# what the archive holds, for those who want to get it
+
+
+class Holding:
+    """A house that says what it holds, and remembers who asked."""
+
+    def __init__(self, house: House, *held: str) -> None:
+        self.asked: list[str] = []
+        self.held = held
+        self.house = House(lambda uid: self._offer(house, uid))
+
+    def _offer(self, house: House, uid: str) -> Offer | None:
+        offer = house.offer(uid)
+        return offer and replace(offer, held=self._held if offer.both_roles else None)
+
+    def _held(self, sop_class: str) -> tuple[str, ...]:
+        self.asked.append(sop_class)
+        return self.held
+
+
+def chosen(house: House, *syntaxes: str, uid: str = CT, roles: tuple[RoleSelection, ...]) -> str:
+    return only(negotiate(asking(ProposedContext(1, uid, syntaxes), roles=roles), house)).transfer_syntax
+
+
+@pytest.mark.parametrize(
+    ("held", "proposed", "taken"),
+    [
+        ((IMPLICIT, EXPLICIT), (EXPLICIT, IMPLICIT), IMPLICIT),
+        ((EXPLICIT, JPEG), (IMPLICIT, EXPLICIT, JPEG), EXPLICIT),
+        ((JPEG, EXPLICIT), (IMPLICIT, EXPLICIT, JPEG, J2K), JPEG),
+        ((J2K, IMPLICIT), (EXPLICIT, IMPLICIT), IMPLICIT),
+        ((J2K,), (EXPLICIT, IMPLICIT), EXPLICIT),
+        ((), (IMPLICIT, EXPLICIT), EXPLICIT),
+        ((), (IMPLICIT, EXPLICIT, J2K), J2K),
+    ],
+)
+@pytest.mark.parametrize("scu", [True, False])
+def test_who_wants_to_get_gets_what_most_is_stored_in(
+    house: House, held: tuple[str, ...], proposed: tuple[str, ...], taken: str, scu: bool
+) -> None:
+    holding = Holding(house, *held)
+
+    assert chosen(holding.house, *proposed, roles=(RoleSelection(CT, scu, True),)) == taken
+    assert holding.asked == [CT]
+
+
+@pytest.mark.parametrize(
+    ("uid", "proposed", "roles"),
+    [
+        (CT, (EXPLICIT, IMPLICIT), ()),
+        (CT, (EXPLICIT, IMPLICIT), (RoleSelection(CT, True, False),)),
+        (CT, (EXPLICIT, IMPLICIT), (RoleSelection(MR, True, True),)),
+        (CT, (EXPLICIT,), (RoleSelection(CT, False, True),)),
+        (FIND, (EXPLICIT, IMPLICIT), (RoleSelection(FIND, True, True),)),
+    ],
+)
+def test_nobody_asks_the_archive_when_it_decides_nothing(
+    house: House, uid: str, proposed: tuple[str, ...], roles: tuple[RoleSelection, ...]
+) -> None:
+    holding = Holding(house, IMPLICIT)
+
+    assert chosen(holding.house, *proposed, uid=uid, roles=roles) == EXPLICIT
+    assert holding.asked == []
+
+
+def test_the_archive_is_asked_once_for_a_class_however_many_contexts_there_are(house: House) -> None:
+    holding = Holding(house, JPEG)
+    proposed = [ProposedContext(2 * number + 1, CT, (EXPLICIT, JPEG, J2K)) for number in range(128)]
+
+    answer = accepted(negotiate(asking(*proposed, roles=(RoleSelection(CT, False, True),)), holding.house))
+
+    assert {context.transfer_syntax for context in answer.contexts} == {JPEG}
+    assert holding.asked == [CT]
 
 
 # extended negotiation
@@ -296,6 +380,12 @@ def test_query_negotiation_agrees_to_what_is_done_and_nothing_more(
     assert agreed_information(answer) == {FIND: answered}
 
 
+def test_retrieve_negotiation_agrees_to_relational_retrieval(house: House) -> None:
+    request = asking(ProposedContext(1, MOVE, (IMPLICIT,)), extended=(ExtendedNegotiation(MOVE, b"\1\1"),))
+
+    assert accepted(negotiate(request, house)).user.extended == (ExtendedNegotiation(MOVE, b"\1\0"),)
+
+
 @pytest.mark.parametrize(
     ("proposed", "answered"),
     [
@@ -311,7 +401,7 @@ def test_storage_negotiation_says_level_2_and_no_coercion(house: House, proposed
     assert accepted(negotiate(request, house)).user.extended == (ExtendedNegotiation(CT, answered),)
 
 
-@pytest.mark.parametrize("uid", [VERIFICATION, MOVE])
+@pytest.mark.parametrize("uid", [VERIFICATION, WORKLIST, WITHOUT_BULK_DATA])
 def test_extended_items_nobody_understands_are_not_answered(house: House, uid: str) -> None:
     request = asking(ProposedContext(1, uid, (IMPLICIT,)), extended=(ExtendedNegotiation(uid, b"\1"),))
 

@@ -14,7 +14,7 @@ from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.decision import Act
 from mockpacs.scenario.step import Step
 from mockpacs.scenario.values import status_code
-from mockpacs.services.request import Lane, Outcome, Request, Service
+from mockpacs.services.request import Lane, Outcome, Request, Service, SubOperations
 from mockpacs.services.scripted import after_store, relabelled, stores, stream
 from mockpacs.services.storage import StorageService
 from mockpacs.wire import AcceptedContext, CommandField, request
@@ -401,6 +401,201 @@ def test_an_act_made_in_python_that_makes_no_sense_is_a_failure_that_says_why(st
 
     assert final.status == 0x0110
     assert why in final.comment
+
+
+# retrieves: the sub-operations are done once, whatever is said about them
+
+FAILED_LIST = b"\x08\0\x58\0UI\4\x001.2\0"
+WHOLE = Outcome(SUCCESS, counts=SubOperations(3, 0, 0))
+PARTLY = Outcome(WARNING, FAILED_LIST, "1 of 3 failed", counts=SubOperations(2, 1, 0))
+UNDONE = Outcome(0xA702, FAILED_LIST, "3 of 3 failed", counts=SubOperations(0, 3, 0))
+CANCELLED = Outcome(CANCEL, counts=SubOperations(1, 0, 0, 2))
+UNKNOWN = Outcome(0xA801, comment="Unknown move destination NOWHERE")
+
+
+def retrieval(final: Outcome = WHOLE, *, pending: int = 2) -> Honest:
+    """A retrieve of three instances."""
+    told = [Outcome(PENDING, counts=SubOperations(done, 0, 0, 3 - done)) for done in range(1, pending + 1)]
+    return Honest(*told, final)
+
+
+def move(
+    made: Act | None, honest: Service | None, *, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
+    asked = plain(CommandField.C_MOVE_RQ)
+    asked.cancelled = cancelled
+    return stream(made, asked, honest, ANSWERS)
+
+
+def remaining(outcomes: Iterable[Outcome]) -> list[int | None]:
+    return [one.counts.remaining if one.counts else None for one in outcomes]
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({}, [2, 1, None]),
+        ({"pending": {"take": 1}}, [2, None]),
+        ({"pending": {"take": 0}}, [None]),
+        ({"pending": {"skip": 1}}, [1, None]),
+        ({"pending": {"skip": 1, "take": 0}}, [None]),
+        ({"pending": {"skip": 9}}, [None]),
+        ({"pending": {"remaining": 7}}, [7, 7, None]),
+        ({"pending": {"remaining": 0}, "status": "A702"}, [0, 0, None]),
+        ({"lie": {"remaining": 4}}, [2, 1, None]),
+    ],
+)
+def test_pending_responses_of_a_retrieve_are_left_out_or_miscount_and_all_its_sub_operations_are_done(
+    step: dict[str, Any], told: list[int | None]
+) -> None:
+    honest = retrieval()
+
+    *pending, final = move(act(service="C-MOVE", **step), honest)
+
+    assert remaining([*pending, final]) == told
+    assert [one.status for one in pending] == [PENDING] * len(pending)
+    assert final.counts == WHOLE.counts
+    assert (honest.asked, honest.given) == (1, 3)
+
+
+def test_pending_responses_of_a_retrieve_get_another_status() -> None:
+    step = {"pending": {"status": "FF01"}}
+
+    assert [one.status for one in move(act(**step), retrieval())] == [0xFF01, 0xFF01, SUCCESS]
+
+
+@pytest.mark.parametrize(
+    ("step", "honest", "final"),
+    [
+        ({"status": "success"}, WHOLE, WHOLE),
+        ({"status": "B000"}, WHOLE, Outcome(WARNING, counts=SubOperations(3, 0, 0))),
+        ({"status": "B000", "comment": "so so"}, PARTLY, Outcome(WARNING, FAILED_LIST, "so so", counts=PARTLY.counts)),
+        ({"comment": "ours"}, UNDONE, Outcome(0xA702, FAILED_LIST, "ours", counts=UNDONE.counts)),
+        # failures that are answered after the work
+        ({"pending": {}, "status": "A702"}, WHOLE, Outcome(0xA702, counts=SubOperations(3, 0, 0))),
+        ({"pending": {}, "status": "FE00"}, PARTLY, Outcome(CANCEL, FAILED_LIST, PARTLY.comment, counts=PARTLY.counts)),
+        # a Success never lies by accident
+        ({"status": "success"}, PARTLY, PARTLY),
+        ({"status": "success"}, UNDONE, UNDONE),
+        ({"status": "B000"}, UNDONE, UNDONE),
+        ({"status": "success"}, CANCELLED, CANCELLED),
+        ({"status": "success"}, UNKNOWN, UNKNOWN),
+        ({"pending": {"take": 0}, "status": "success"}, UNDONE, UNDONE),
+        # what came with a warning has come
+        (
+            {"status": "success"},
+            Outcome(WARNING, counts=SubOperations(0, 0, 3)),
+            Outcome(SUCCESS, counts=SubOperations(0, 0, 3)),
+        ),
+    ],
+)
+def test_a_retrieve_ends_as_the_act_says_unless_it_failed(
+    step: dict[str, Any], honest: Outcome, final: Outcome
+) -> None:
+    *_, last = move(act(service="C-MOVE", **step), retrieval(honest))
+
+    assert last == final
+
+
+def test_a_retrieve_that_is_answered_with_a_failure_alone_is_not_done() -> None:
+    honest = retrieval()
+
+    assert list(move(act(service="C-MOVE", status="A801", comment="no"), honest)) == [Outcome(0xA801, comment="no")]
+    assert honest.asked == 0
+
+
+def test_a_data_set_of_the_scenario_takes_the_place_of_the_failed_list() -> None:
+    *_, final = move(act(answer="two"), retrieval(PARTLY))
+
+    assert said([final]) == ["A"]
+    assert final.counts == PARTLY.counts
+
+
+@pytest.mark.parametrize(
+    ("step", "final", "pending", "begin", "again"),
+    [
+        ({}, WHOLE, 2, [2, 1], 1),
+        ({"remaining": 5}, WHOLE, 2, [5, 5], 5),
+        ({"take": 1}, WHOLE, 2, [2], 1),
+        ({"skip": 9}, PARTLY, 2, [], 1),
+        ({}, UNDONE, 2, [2, 1], 1),
+        ({}, WHOLE, 0, [], 0),  # one instance has no pending response: then it is made of what the final one says
+        ({"remaining": 1}, Outcome(SUCCESS, counts=SubOperations(1, 0, 0)), 0, [], 1),
+    ],
+)
+def test_the_last_pending_response_of_a_retrieve_is_repeated_until_somebody_cancels(
+    step: dict[str, Any], final: Outcome, pending: int, begin: list[int], again: int
+) -> None:
+    is_cancelled = False
+    honest = retrieval(final, pending=pending)
+    outcomes = move(act(pending={"forever": True, **step}), honest, cancelled=lambda: is_cancelled)
+
+    told = list(islice(outcomes, len(begin) + 3))
+    assert remaining(told) == [*begin, again, again, again]
+    assert {one.status for one in told} == {PENDING}
+    assert honest.asked == 1
+    is_cancelled = True
+    (last,) = outcomes
+    assert (last.status, last.data, last.counts) == (CANCEL, final.data, final.counts)
+
+
+@pytest.mark.parametrize("final", [UNKNOWN, Outcome(SUCCESS, counts=SubOperations(0, 0, 0))])
+def test_a_retrieve_of_nothing_is_not_repeated_for_ever(final: Outcome) -> None:
+    assert list(move(act(pending={"forever": True}), Honest(final))) == [final]
+
+
+def test_a_retrieve_that_is_cancelled_on_the_way_is_over() -> None:
+    is_cancelled = False
+    outcomes = move(act(pending={"forever": True}), retrieval(CANCELLED, pending=1), cancelled=lambda: is_cancelled)
+
+    assert remaining([next(outcomes)]) == [2]
+    is_cancelled = True
+    assert list(outcomes) == [CANCELLED]
+
+
+def test_a_retrieve_nobody_listens_to_any_more_is_closed() -> None:
+    closed: list[bool] = []
+
+    class Closing(Honest):
+        def answer(self, request: Request) -> Iterable[Outcome]:
+            try:
+                yield from super().answer(request)
+            finally:
+                closed.append(True)
+
+    honest = Closing(*retrieval().outcomes)
+    outcomes = move(act(pending={}), honest)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+
+    assert closed
+    assert honest.given == 1
+
+
+def test_where_nobody_retrieves_pending_responses_count_what_is_said() -> None:
+    *pending, final = move(act(pending={"take": 3}), None)
+
+    assert [one.counts for one in pending] == [(1, 0, 0, 2), (2, 0, 0, 1), (3, 0, 0, 0)]
+    assert final == Outcome(SUCCESS)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("success", Outcome(SUCCESS, None, "why", counts=SubOperations(1, 2, 0))),
+        ("A702", Outcome(0xA702, b"x", "why", counts=SubOperations(1, 2, 0))),
+        ("B000", Outcome(WARNING, b"x", "why", counts=SubOperations(1, 2, 0))),
+        ("FE00", Outcome(CANCEL, b"x", "why", counts=SubOperations(1, 2, 0, 4))),
+        ("FF00", Outcome(PENDING, None, "why", counts=SubOperations(1, 2, 0, 4))),
+    ],
+)
+def test_a_response_of_a_retrieve_that_gets_another_status_has_what_belongs_to_that(
+    status: str, outcome: Outcome
+) -> None:
+    honest = Outcome(CANCEL, b"x", "why", counts=SubOperations(1, 2, 0, 4))
+
+    assert relabelled(honest, act(service="C-MOVE", status=status)) == outcome
+    assert relabelled(honest, act(lie={"remaining": 1})) == honest
 
 
 # outcomes about to leave

@@ -18,7 +18,7 @@ VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = f"{CT}.1"
 MR = "1.2.840.10008.5.1.4.1.1.4"
-MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+COMMITMENT = "1.2.840.10008.1.20.1"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -48,7 +48,7 @@ def asking(*contexts: ProposedContext) -> AssociateRQ:
 PROPOSAL = asking(
     ProposedContext(1, CT, (IMPLICIT, EXPLICIT)),
     ProposedContext(3, MR, (EXPLICIT,)),
-    ProposedContext(5, MOVE, (IMPLICIT,)),
+    ProposedContext(5, COMMITMENT, (IMPLICIT,)),
     ProposedContext(7, VERIFICATION, (JPEG,)),
 )
 HONEST = [(1, 0, EXPLICIT), (3, 0, EXPLICIT), (5, 3, IMPLICIT), (7, 4, JPEG)]
@@ -91,7 +91,7 @@ HONEST = [(1, 0, EXPLICIT), (3, 0, EXPLICIT), (5, 3, IMPLICIT), (7, 4, JPEG)]
         # identifiers
         ([{"sop_class": CT, "id": 98}, {}], [(98, 0, EXPLICIT), *HONEST[1:]]),
         (
-            [{"sop_class": MOVE, "id": 99, "result": 2}],
+            [{"sop_class": COMMITMENT, "id": 99, "result": 2}],
             [(1, 3, EXPLICIT), (3, 3, EXPLICIT), (99, 2, IMPLICIT), (7, 3, JPEG)],
         ),
     ],

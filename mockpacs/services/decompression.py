@@ -1,0 +1,77 @@
+"""Compressed pixel data decoded by pydicom, as edits of the stored data set: every other value of it stays as it is.
+
+The decoders are those that are installed: the extra ``transcode`` brings them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mockpacs.archive import StoredInstance
+from mockpacs.services.courier import Undeliverable
+from mockpacs.services.decoding import decode
+from mockpacs.services.recoding import Edits, head
+from mockpacs.traffic.dump.naming import uid_name
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_PIXEL_DATA: Final = 0x7FE00010
+_EXTENDED_OFFSETS: Final = frozenset((0x7FE00001, 0x7FE00002, 0x7FE00003))
+"""They say where the frames are in encapsulated pixel data."""
+_DESCRIPTION: Final = {
+    0x00280002: "US",  # Samples per Pixel
+    0x00280004: "CS",  # Photometric Interpretation
+    0x00280006: "US",  # Planar Configuration
+    0x00280010: "US",  # Rows
+    0x00280011: "US",  # Columns
+    0x00280100: "US",  # Bits Allocated
+    0x00280101: "US",  # Bits Stored
+    0x00280102: "US",  # High Bit
+    0x00280103: "US",  # Pixel Representation
+}
+"""What a decoder may have to change (PS3.3 C.7.6.3)."""
+
+
+def decompressed(instance: StoredInstance, *, implicit: bool) -> Edits:
+    """What makes the stored data set an uncompressed one, in explicit or implicit VR little endian.
+
+    The instance keeps its UID: the pixels are those of the compressed ones (PS3.4 C.6.1.1.5.1). Raises Undeliverable
+    with the reason, StorageError when the file cannot be read.
+    """
+    name = uid_name(instance.transfer_syntax)
+    data = instance.read()
+    try:
+        dataset = decode(data, instance.transfer_syntax)
+        if _PIXEL_DATA not in dataset:
+            return Edits()
+        before = {tag: _value(dataset, tag) for tag in _DESCRIPTION}
+        dataset.decompress(generate_instance_uid=False)
+        pixels: bytes = dataset[_PIXEL_DATA].value
+    except Exception as error:  # pydicom and its plugins raise whatever
+        raise Undeliverable(f"cannot decompress {name}: {_reason(error)}") from error
+    vr = str(dataset[_PIXEL_DATA].VR)
+    put = {_PIXEL_DATA: (head(_PIXEL_DATA, vr, len(pixels), implicit=implicit), pixels)}
+    for tag, vr in _DESCRIPTION.items():
+        value = _value(dataset, tag)
+        if value is not None and value != before[tag]:
+            put[tag] = _encoded(tag, vr, value, implicit=implicit)
+    return Edits(drop=_EXTENDED_OFFSETS.__contains__, put=put)
+
+
+def _value(dataset: Dataset, tag: int) -> Any:
+    return dataset[tag].value if tag in dataset else None
+
+
+def _encoded(tag: int, vr: str, value: Any, *, implicit: bool) -> tuple[bytes, bytes]:
+    raw = int(value).to_bytes(2, "little") if vr == "US" else str(value).encode("ascii")
+    raw += b" " * (len(raw) % 2)
+    return head(tag, vr, len(raw), implicit=implicit), raw
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ImportError) or "missing dependencies" in str(error):
+        return "no decoder is installed, see the extra transcode"
+    lines = str(error).splitlines() or [type(error).__name__]
+    # pydicom lists what each decoder said, below a line that says nothing.
+    return lines[1].strip() if len(lines) > 1 and lines[0].endswith(":") else lines[0]
