@@ -5,16 +5,19 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mockpacs.net.dialogue import Dialogue
 from mockpacs.net.environment import Environment
+from mockpacs.net.hall import Hall
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
+from mockpacs.net.peer import host_and_port
 from mockpacs.net.tls import reason
-from mockpacs.net.watch import Ran, Watch
+from mockpacs.net.watch import Watch
 from mockpacs.services.negotiation import Refused, agreed_information, negotiate
 from mockpacs.traffic.exchange import Association, Notice
 from mockpacs.traffic.subject import user_of
@@ -46,19 +49,6 @@ LOCAL_LIMIT_EXCEEDED = AssociateRJ(2, 3, 2)
 """Rejected transient, by the service provider (presentation), local limit exceeded (PS3.8 9.3.4)."""
 
 
-class Hall(Protocol):
-    """Where acceptors come and go."""
-
-    def admit(self, acceptor: Acceptor) -> bool:
-        """Whether one more association fits; if so it is counted until it left."""
-
-    def entered(self, acceptor: Acceptor) -> None:
-        """A connection was opened."""
-
-    def left(self, acceptor: Acceptor) -> None:
-        """Its connection is closed."""
-
-
 class Acceptor:
     """The receiver of one link."""
 
@@ -77,7 +67,7 @@ class Acceptor:
         self._upper = UpperLayer(Role.ACCEPTOR, max_pdu_length=environment.house.max_pdu_length)
         self._dialogue: Dialogue | None = None
         self._arriving: Incoming | None = None
-        self._association = Association(number, _host_and_port(address))
+        self._association = Association(number, host_and_port(address))
         self._is_gone = False
         self._conduct: Conduct | None = None
         if environment.theatre is not None:
@@ -91,7 +81,7 @@ class Acceptor:
             self._track = environment.recorder.track(number, address, sock.getsockname(), security=security)
         self._association = replace(self._association, secure=tls is not None)
         self.link = Link(sock, self, buffer, tls, self._track)
-        self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self._ran_out)
+        self._watch = Watch(environment.limits, self.link, self._upper, lambda: self.is_busy, self)
         if self._conduct is not None:
             self._conduct.attach(self.link, self._watch)
 
@@ -180,6 +170,35 @@ class Acceptor:
         """Queue one message."""
         self._upper.send_encoded(context_id, command, data)
 
+    @property
+    def peer_max_pdu_length(self) -> int:
+        """The maximum length the peer advertised, in bytes; 0 is no limit."""
+        return self._upper.peer_max_pdu_length
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what is written goes to the link at once."""
+        return self._conduct is None or self._conduct.performer.is_idle
+
+    def send_pdus(self, pdus: list[bytes]) -> None:
+        """Queue P-DATA-TF PDUs of a request of ours."""
+        self._upper.send_pdus(pdus)
+
+    def when_taken(self, then: Callable[[], None]) -> None:
+        """Call ``then`` when the peer has taken enough of what was written, or when the connection is gone."""
+        if self._conduct is None:
+            self.link.when_drained(then)
+        else:
+            self._conduct.performer.when_idle(lambda: self.link.when_drained(then))
+
+    def break_off(self, why: str) -> None:
+        """Abort the association."""
+        if self._upper.is_associated and not self._is_dismissed:
+            self.notice("aborted", f"aborted by us: {why}")
+            self._upper.abort()
+            self.end_dialogue()
+            self.flush()
+
     def flush(self) -> None:
         """Write what the upper layer wants written, mind its timer, close when it says so."""
         if pdus := self._upper.data_to_send():
@@ -261,9 +280,18 @@ class Acceptor:
     def _accept(self, request: AssociateRQ, answer: AssociateAC) -> None:
         self._upper.accept(answer)
         agreed = dict(agreed_information(answer))
-        self._dialogue = Dialogue(self._environment, self._association, agreed, self.link, self, self._conduct)
-        accepted = len(self._upper.accepted)
-        text = f"associated with {request.called}, {accepted} of {len(answer.contexts)} contexts accepted"
+        accepted = self._upper.accepted
+        self._dialogue = Dialogue(
+            self._environment,
+            self._association,
+            agreed,
+            self.link,
+            self,
+            self._conduct,
+            accepted=accepted,
+            providers=frozenset(role.sop_class for role in answer.user.roles if role.scp),
+        )
+        text = f"associated with {request.called}, {len(accepted)} of {len(answer.contexts)} contexts accepted"
         self.notice("opened", text, detail=True)
         self._watch.start()
 
@@ -287,6 +315,8 @@ class Acceptor:
         if command.service == "C-CANCEL":
             self._dialogue.cancel(command.message_id_responded_to)
         elif not command.is_request:
+            if self._dialogue.asking.answered(received.context_id, command):
+                return
             self.notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         else:
             context = self._upper.accepted[received.context_id]
@@ -297,8 +327,10 @@ class Acceptor:
                 self._dialogue.take(incoming)
 
     def _take_data(self, data: memoryview | bytes, *, is_last: bool) -> None:
-        if self._arriving is None:
-            return  # the data set of a message that was ignored
+        if self._arriving is None:  # of a response to what we asked, or of a message that was ignored
+            if self._dialogue is not None:
+                self._dialogue.asking.take_data(data, is_last=is_last)
+            return
         self._arriving.append(data)
         if self._arriving.scene is not None:
             self._arriving.scene.see_fragment()
@@ -340,24 +372,16 @@ class Acceptor:
 
     # what the watch reports
 
-    def _ran_out(self, what: Ran) -> None:
-        match what:
-            case Ran.CLOSING:
-                self.link.reset()
-            case Ran.ARTIM:
-                if self._upper.state is State.STA2:
-                    self.notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
-                self._upper.artim_expired()
-                self.flush()
-            case Ran.DEAFNESS:
-                self._time_out("the peer takes nothing of what we send")
-                self.link.reset()  # an A-ABORT would wait behind all that the peer does not take
-            case Ran.SILENCE:
-                self._time_out("nothing was heard")
+    def artim_ran_out(self) -> None:
+        """The peer did not ask for an association, or did not close, in time."""
+        if self._upper.state is State.STA2:
+            self.notice("closed", "no A-ASSOCIATE-RQ came in time (artim_timeout)")
+        self._upper.artim_expired()
+        self.flush()
 
-    def _time_out(self, what: str) -> None:
-        seconds = self._environment.limits.network_seconds
-        self.notice("aborted", f"aborted by us: {what} for {seconds:g} s (network_timeout)")
+    def time_out(self, why: str) -> None:
+        """Abort: nothing was heard, or nothing taken."""
+        self.notice("aborted", f"aborted by us: {why}")
         if self._upper.is_associated:
             self._upper.abort(2, 0)
         self.end_dialogue()
@@ -368,8 +392,3 @@ class Acceptor:
         if self._track is not None:
             self._track.about_sending(f"{self._association.number} {kind}: {printable(text)}")
         self._environment.observe(Notice(time.time(), kind, text, self._association, detail))
-
-
-def _host_and_port(address: tuple[str, int]) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

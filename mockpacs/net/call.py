@@ -1,7 +1,7 @@
-"""A handler at work, in a thread of its own: it may block, and for ever; then nobody waits for it but a stop.
+"""A handler or a retrieve at work, in a thread of its own: it may block, a handler for ever; only a stop waits then.
 
-Not a thread of the readers: four handlers that block would keep everybody from their queries, and Python does not end
-before such a pool does.
+Not a thread of the readers: four that block would keep everybody from their queries, and Python does not end before
+such a pool does.
 """
 
 from __future__ import annotations
@@ -9,43 +9,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
+from mockpacs.net.incoming import Incoming
 from mockpacs.services.request import Outcome
+from mockpacs.traffic.exchange import Association
 
-_AHEAD_AT_MOST: Final = 64
-"""Outcomes that wait to be sent; a handler that says more waits as well."""
+AHEAD_AT_MOST: Final = 63
+"""Outcomes of a handler that wait to be sent."""
 
 
 class Call:
-    """What a handler says is taken as soon as it is said. Made in the event loop, and used from there."""
+    """What is said is taken as soon as it is said. Made in the event loop, and used from there."""
 
-    def __init__(self, outcomes: Iterator[Outcome], name: str) -> None:
-        """``outcomes`` is read, and closed, in the thread."""
+    def __init__(self, outcomes: Iterator[Outcome], name: str, *, ahead_at_most: int = AHEAD_AT_MOST) -> None:
+        """``outcomes`` is read, and closed, in the thread, which is called ``mockpacs-{name}``.
+
+        ``ahead_at_most``: outcomes that may have been said while what was taken is being sent; beyond it the thread
+        waits. 0: each is sent, and all that a scenario does then is done, before the next is made.
+        """
         self.ended = asyncio.Event()
         """Whether the thread is done with the request and all that belongs to it."""
         self._loop = asyncio.get_running_loop()
         self._outcomes = outcomes
         self._said: list[Outcome] = []  # in the loop: in the order of all else that the thread has it do
         self._ahead = 0
+        self._taken = 0  # of these, taken, and being sent until more is asked for
+        self._ahead_at_most = ahead_at_most
         self._error: BaseException | None = None
         self._is_wanted = True
         self._changed = threading.Condition()
         self._woken = asyncio.Event()
-        self.thread = threading.Thread(target=self._run, name=f"mockpacs-handler {name}", daemon=True)
+        self.thread = threading.Thread(target=self._run, name=f"mockpacs-{name}", daemon=True)
         self.thread.start()
 
     async def take(self) -> list[Outcome]:
         """The next outcomes; an empty list when there are no more, or none is wanted. Raises a defect of ours."""
+        if self._taken:
+            with self._changed:
+                self._ahead -= self._taken
+                self._changed.notify()
+            self._taken = 0
         while self._is_wanted:
             self._woken.clear()
             if self._said:
                 said, self._said = self._said, []
-                with self._changed:
-                    self._ahead -= len(said)
-                    self._changed.notify()
+                self._taken = len(said)
                 return said
             if self.ended.is_set():
                 break
@@ -78,7 +89,7 @@ class Call:
         with self._changed:
             self._ahead += 1
             self._in_loop(partial(self._hear, outcome))
-            self._changed.wait_for(lambda: self._ahead < _AHEAD_AT_MOST or not self._is_wanted)
+            self._changed.wait_for(lambda: self._ahead <= self._ahead_at_most or not self._is_wanted)
             return self._is_wanted
 
     def _hear(self, outcome: Outcome) -> None:
@@ -92,3 +103,8 @@ class Call:
     def _in_loop(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the server did not wait for us, and is gone
             self._loop.call_soon_threadsafe(what)
+
+
+def retrieve_call(outcomes: Iterable[Outcome], association: Association, incoming: Incoming) -> Call:
+    """A retrieve at work."""
+    return Call(iter(outcomes), f"retrieve {association.number}.{incoming.number}", ahead_at_most=0)

@@ -10,8 +10,9 @@ from mockpacs.net.incoming import Incoming
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.facts import DataFacts
 from mockpacs.scenario.stimulus import Facts, Stimulus
+from mockpacs.services.courier import SubOperation
 from mockpacs.traffic.exchange import Association
-from mockpacs.wire import AssociateRQ
+from mockpacs.wire import AssociateRQ, Command
 from mockpacs.wire.dataset import Encoding
 
 _TOO_LONG_FOR_A_UID: Final = 65
@@ -48,26 +49,35 @@ def exchange_cue(
     *,
     mark: int = 0,
     status: int | None = None,
+    sub: SubOperation | None = None,
 ) -> Stimulus:
-    """One moment of an exchange. ``tags``: the attributes that rules look at."""
+    """One moment of an exchange. ``tags``: the attributes that rules look at; ``sub``: whose turn it is."""
     is_whole = moment not in (Moment.RECEIVED, Moment.PDU)
     command, context = incoming.command, incoming.context
     return Stimulus(
         command.service,
         moment,
-        mark,
+        sub.number if sub else mark,
         association=association.number,
         exchange=incoming.number,
         calling=association.calling,
         called=association.called,
         peer=association.address.rpartition(":")[0].strip("[]"),
         sop_classes=(command.affected_sop_class or command.requested_sop_class or context.abstract_syntax,),
-        transfer_syntaxes=(context.transfer_syntax,),
-        sop_instance=(command.affected_sop_instance or command.requested_sop_instance or "")[:_TOO_LONG_FOR_A_UID],
+        transfer_syntaxes=(sub.kind.transfer_syntax if sub else context.transfer_syntax,),
+        instance_classes=(sub.kind.sop_class,) if sub else (),
+        of=sub.of if sub else 0,
+        sop_instance=_instance(command, sub)[:_TOO_LONG_FOR_A_UID],
         status=status,
         when=time.monotonic(),
         dataset=_facts(incoming, tags, is_whole=is_whole) if command.has_dataset else None,
     )
+
+
+def _instance(command: Command, sub: SubOperation | None) -> str:
+    if sub is not None:
+        return sub.sop_instance
+    return command.affected_sop_instance or command.requested_sop_instance or ""
 
 
 def _facts(incoming: Incoming, tags: frozenset[int], *, is_whole: bool) -> Callable[[], Facts | None]:

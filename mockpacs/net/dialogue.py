@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
+from mockpacs.net.asking import Asking, Speaker
+from mockpacs.net.call import retrieve_call
+from mockpacs.net.courier import Way, couriers
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
 from mockpacs.net.responder import Responder, Sender, nobody
-from mockpacs.services.request import Lane, Outcome
+from mockpacs.services.request import Lane, Outcome, Request
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AcceptedContext, Command, encode_response
 from mockpacs.wire.status import (
@@ -25,6 +28,14 @@ from mockpacs.wire.status import (
 if TYPE_CHECKING:
     from mockpacs.net.stage import Actor, Stage
     from mockpacs.net.theatre import Theatre
+
+RETRIEVES: Final = ("C-GET", "C-MOVE")
+_WAITING_BEHIND_A_GET: Final = 32
+"""How many times as many requests may wait during a C-GET, when the peer cannot be made to wait."""
+
+
+class Host(Sender, Speaker, Protocol):
+    """The association that requests come on."""
 
 
 class Dialogue:
@@ -40,10 +51,16 @@ class Dialogue:
         association: Association,
         agreed: dict[str, bytes],
         link: Link,
-        sender: Sender,
+        sender: Host,
         actor: Actor | None = None,
+        *,
+        accepted: Mapping[int, AcceptedContext] | None = None,
+        providers: frozenset[str] = frozenset(),
     ) -> None:
-        """``actor``: the association as a scenario sees it, None without one."""
+        """``actor``: the association as a scenario sees it, None without one.
+
+        ``accepted``: the presentation contexts; ``providers``: SOP classes for which the requestor has the SCP role.
+        """
         self._environment = environment
         self._association = association
         self._agreed = agreed
@@ -51,6 +68,9 @@ class Dialogue:
         self._track = link.track
         self._sender = sender
         self._responder = Responder(environment, association, link, sender)
+        self.asking = Asking(environment, association, link, sender, self._next_number)
+        """What we ask on this association: the sub-operations of a C-GET."""
+        self._way = Way(self.asking, accepted or {}, providers)
         self._stage: Stage | None = None
         if environment.theatre is not None and actor is not None:
             self.join(environment.theatre, actor)
@@ -62,19 +82,18 @@ class Dialogue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something waits for an answer of ours."""
-        return self._current is not None
+        """Whether something waits for an answer of ours, and not we for one of the peer."""
+        return self._current is not None and not self.asking.is_waiting
 
     def join(self, theatre: Theatre, actor: Actor) -> None:
         """Exchanges that begin from now on are played as a scenario says."""
         from mockpacs.net.stage import Stage
 
-        self._stage = Stage(self._environment, theatre, self._association, self._agreed, actor, self._responder)
+        self._stage = Stage(self._environment, theatre, self._association, self._request, actor, self._responder)
 
     def begin(self, context: AcceptedContext, command: Command, start: int) -> Incoming:
         """A request whose data set, if it has one, is still to come; ``start``: bytes received before its first PDU."""
-        self._count += 1
-        incoming = Incoming(self._count, context, command, self._association.calling, self._environment)
+        incoming = Incoming(self._next_number(), context, command, self._association.calling, self._environment)
         if self._track is not None:
             incoming.place = self._track.place_of(start)
         if self._stage is not None and self._stage.concerns(command.service):
@@ -88,7 +107,7 @@ class Dialogue:
         if self._current is None:
             self._proceed()
         elif len(self._waiting) >= self._environment.limits.max_waiting_requests:
-            self._link.pause()
+            self._hold_back(self._current)
 
     def cancel(self, message_id: int | None) -> None:
         """C-CANCEL-RQ names the message ID of a request not answered yet (PS3.7 9.3.2.3); any other means nothing."""
@@ -104,8 +123,12 @@ class Dialogue:
         """Call ``then`` once everything that came is answered: the peer asked for the release."""
         if self._current is None:
             then()
+            return
+        self._when_idle = then
+        if self.asking.is_mid_message:  # the final response of the C-GET would stand in the middle of it
+            self._sender.break_off("the peer asked for the release while a sub-operation was sent to it")
         else:
-            self._when_idle = then
+            self.asking.end("the peer asked for the release")  # it can answer no sub-operation any more
 
     def lose(self, incoming: Incoming) -> None:
         """The association ended before the data set of this request did."""
@@ -121,6 +144,7 @@ class Dialogue:
         What still waits is reported when its turn comes, so that the exchanges keep their order.
         """
         self._when_idle = None
+        self.asking.end("the association ended")
         if self._stage is not None:
             self._stage.over.set()
         if self._current is not None:
@@ -159,12 +183,14 @@ class Dialogue:
             incoming.discard()
             self._finish(incoming, refusal or nobody(incoming))
             return
-        request = incoming.request(self._agreed)
+        request = self._request(incoming)
         match service.lane:
             case Lane.WRITER:
                 self._environment.lanes.write(request, partial(self._finish, incoming))
             case Lane.READER:
                 self._environment.spawn(self._converse(incoming, service.answer(request)))
+            case Lane.RETRIEVER:
+                self._environment.spawn(self._retrieve(incoming, service.answer(request)))
             case Lane.LOOP:
                 (final,) = service.answer(request)
                 self._finish(incoming, final)
@@ -186,6 +212,49 @@ class Dialogue:
         """A scenario played this exchange, and has reported it: go on to the next."""
         self._current = None
         self._proceed()
+
+    def _request(self, incoming: Incoming) -> Request:
+        """The complete request, with who brings the instances of a retrieve."""
+        if incoming.command.service not in RETRIEVES:
+            return incoming.request(self._agreed)
+        self._link.resume()  # what the peer answers to sub-operations must come through, whatever waits before it
+        meet = None
+        if self._stage is not None and incoming.scene is not None and self._stage.meets_sub_operations(incoming):
+            meet = partial(self._stage.meet, incoming)
+        who = couriers(self._environment, self._association, incoming, self._way, meet)
+        return incoming.request(self._agreed, who)
+
+    def _hold_back(self, current: Incoming) -> None:
+        """Too many requests wait: so must the peer. During a C-GET it cannot, as we wait for its answers."""
+        if current.command.service != "C-GET":
+            self._link.pause()
+        elif len(self._waiting) >= _WAITING_BEHIND_A_GET * self._environment.limits.max_waiting_requests:
+            self._sender.break_off("too many requests came while a C-GET was being served")
+
+    def _next_number(self) -> int:
+        self._count += 1
+        return self._count
+
+    async def _retrieve(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
+        """A request with sub-operations: each response leaves before the next sub-operation begins."""
+        call = retrieve_call(outcomes, self._association, incoming)
+        final = None
+        try:
+            while batch := await call.take():
+                for outcome in batch:
+                    if outcome.status not in (PENDING, PENDING_WITH_WARNING):
+                        final = outcome
+                    elif self._sender.can_send:
+                        self._responder.respond(incoming, outcome)
+                self._sender.flush()
+                await self._link.drained()
+        except Exception as error:  # noqa: BLE001 - as in _converse
+            self._responder.trouble(incoming, error)
+            final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
+        call.close()
+        await call.ended.wait()
+        call.thread.join()  # it is at its very end
+        self._finish(incoming, final)
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
         """A request with many responses."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mockpacs.archive import FileMeta, Spool
@@ -16,6 +17,7 @@ from mockpacs.traffic.exchange import Notice, Record
 from mockpacs.traffic.recorder import Recorder
 
 if TYPE_CHECKING:  # a server without a scenario does not load the language: 140 ms of its start
+    from mockpacs.net.dialer import Dialer
     from mockpacs.net.theatre import Theatre
 
 
@@ -50,7 +52,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Environment:
-    """The surroundings of an association. Only the theatre ever changes: see `Listener.play`."""
+    """The surroundings of an association. Only the theatre changes while it serves: see `Listener.play`."""
 
     house: House
     registry: Registry
@@ -62,6 +64,10 @@ class Environment:
     """Where every byte goes, None without a recording."""
     theatre: Theatre | None = None
     """The scenario that is played, None when the server only behaves by the standard."""
+    dialer: Dialer | None = None
+    """Who opens associations to others; set when the server is assembled, as it needs these surroundings too."""
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    """Of connections, whoever opens them."""
     finishing: set[Finishing] = field(default_factory=set)
     """Exchanges whose final response is on its way and that are not reported yet; only scenes need a time for that."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

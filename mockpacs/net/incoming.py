@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from mockpacs.archive import FileMeta, Spool
 from mockpacs.net.environment import Environment
+from mockpacs.services.courier import Couriers, no_courier
 from mockpacs.services.request import Outcome, Request
 from mockpacs.traffic.answers import Answers
 from mockpacs.traffic.exchange import Place
@@ -19,6 +20,7 @@ from mockpacs.wire.status import OUT_OF_RESOURCES
 
 if TYPE_CHECKING:
     from mockpacs.scenario.cast import Cast
+    from mockpacs.scenario.decision import Act
     from mockpacs.scenario.stimulus import Facts
 
 _SPILL_FROM: Final = 1 << 20
@@ -46,7 +48,7 @@ class Decided:
         for name in rule.split(", "):
             if name not in self.rule.split(", "):
                 self.rule = f"{self.rule}, {name}" if self.rule else name
-        if fault and fault not in self.fault.split(", "):
+        if fault and f", {fault}, " not in f", {self.fault}, ":
             self.fault = f"{self.fault}, {fault}" if self.fault else fault
 
 
@@ -76,6 +78,9 @@ class Played(Protocol):
 
     def see_fragment(self) -> None:
         """A fragment of the data set came."""
+
+    async def wait(self, act: Act) -> bool:
+        """The delay of an act, and what it waits for. Whether the association goes on."""
 
     def stir(self) -> None:
         """A cancel came, or the association ended."""
@@ -210,12 +215,12 @@ class Incoming:
         """What it is about, as far as it says so itself."""
         return subject_of(self.command, self.context, bytes(self._head), self.size)
 
-    def request(self, agreed: dict[str, bytes]) -> Request:
+    def request(self, agreed: dict[str, bytes], couriers: Couriers = no_courier) -> Request:
         """The complete request for a service."""
         data: Spool | bytes | None = self._spool
         if data is None and self.command.has_dataset:
             data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        return Request(self.command, self.context, data, agreed, lambda: self.is_cancelled)
+        return Request(self.command, self.context, data, agreed, lambda: self.is_cancelled, couriers)
 
     def discard(self) -> None:
         """Forget what arrived: the association ended, or nobody wants it."""

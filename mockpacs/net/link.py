@@ -30,13 +30,13 @@ class Receiver(Protocol):
     """Who is told what happens on a link; all calls come from the event loop."""
 
     def opened(self) -> None:
-        """The connection stands; bytes may be written from here on."""
+        """The connection stands, TLS included where we are its client; bytes may be written from here on."""
 
     def received(self, data: memoryview | bytes) -> None:
         """Bytes came. A view is valid during the call only: the buffer is shared by all links."""
 
     def closed(self, error: Exception | None) -> None:
-        """The connection is gone, whoever ended it. Called once, and only after ``opened``."""
+        """The connection is gone, whoever ended it. Called once; without ``opened`` when our TLS handshake failed."""
 
 
 class Link:
@@ -53,14 +53,19 @@ class Link:
         buffer: memoryview,
         context: ssl.SSLContext | None = None,
         track: Track | None = None,
+        server: str | None = None,
     ) -> None:
-        """``sock`` is connected and does not block; ``context`` makes it a TLS server; ``track`` records it."""
+        """``sock`` is connected and does not block; ``context`` makes it a TLS server; ``track`` records it.
+
+        ``server``: it was us who connected, to this name or address: with ``context`` as a TLS client.
+        """
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._descriptor = sock.fileno()  # a number: asyncio looks up a socket by its repr
         self._receiver = receiver
         self._buffer = buffer
-        self._tls = TlsLayer(context) if context else None
+        self._tls = TlsLayer(context, server) if context else None
+        self._is_greeting = self._tls is not None and server is not None
         self.track = track
         """Told of all that came before anybody looks at it, of all that leaves before it does; None: no recording."""
         self._outbox = Outbox(sock, None if context else track, self._cannot_send, self._sent_all)
@@ -103,6 +108,11 @@ class Link:
         return self._outbox.stalled_since
 
     @property
+    def unrecorded(self) -> int:
+        """Bytes that wait to be sent and are not in the recording yet."""
+        return self._outbox.unrecorded
+
+    @property
     def untaken(self) -> int:
         """Bytes the peer has not acknowledged, as far as the kernel tells."""
         return self._outbox.untaken
@@ -111,6 +121,10 @@ class Link:
         """Tell the receiver, start reading."""
         if not _INHERITS_NODELAY:  # Linux passes it on from the listening socket
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_greeting and self._tls is not None:
+            self._outbox.send(self._tls.begin())
+            self.resume()
+            return
         self._receiver.opened()
         self.resume()
         if self._is_reading:
@@ -231,6 +245,9 @@ class Link:
             self._end(error)
             return
         self._outbox.send(tls.output())
+        if self._is_greeting and tls.is_ready:
+            self._is_greeting = False
+            self._receiver.opened()
         if plain:
             self._hand_over(plain)
         if tls.is_ended and not self._is_closing and not self._stays():

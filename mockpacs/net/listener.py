@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 import time
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from mockpacs.errors import StartError
@@ -41,7 +40,6 @@ class Listener:
         self._environment = environment
         self._tls = tls
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
-        self._numbers = count(1)
         self._listening: list[socket.socket] = []
         self._doors: list[tuple[int, tuple[str, int]]] = []
         self._reopening: asyncio.TimerHandle | None = None
@@ -176,7 +174,9 @@ class Listener:
                 self._cannot_accept(listening, error)
                 return
             sock.setblocking(False)
-            Acceptor(next(self._numbers), address, sock, self._environment, self, self._buffer, self._tls).link.open()
+            Acceptor(
+                next(self._environment.numbers), address, sock, self._environment, self, self._buffer, self._tls
+            ).link.open()
 
     def _cannot_accept(self, listening: socket.socket, error: OSError) -> None:
         """Out of descriptors or memory: close the door for a moment, let go of somebody who says nothing."""

@@ -73,6 +73,11 @@ class Outbox:
         fcntl.ioctl(self._descriptor, _OUTPUT_QUEUE, count)
         return self.size + count[0]
 
+    @property
+    def unrecorded(self) -> int:
+        """Bytes that wait and are to be recorded when they leave."""
+        return self.size - self.ahead if self._track is not None else 0
+
     def send(self, data: bytes) -> None:
         """Send now what the kernel takes, keep the rest."""
         if len(data) <= _PIECE:

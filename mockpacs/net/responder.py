@@ -8,14 +8,16 @@ from typing import Protocol
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.link import Link
-from mockpacs.services.request import Outcome
+from mockpacs.services.request import Outcome, SubOperations
 from mockpacs.traffic.comment import message, titles
-from mockpacs.traffic.exchange import Association, Exchange, Notice, Place
+from mockpacs.traffic.exchange import Association, Exchange, Notice, Place, counts_of
 from mockpacs.wire import Command, Tag, Value, encode_command, encode_response, response_to
 from mockpacs.wire.status import UNRECOGNIZED_OPERATION, name_of
 
 _COMMENT_LENGTH = 64
 """Characters of an Error Comment (0000,0902), VR LO."""
+_MOST_COUNTED = 0xFFFF
+"""What fits an element of VR US."""
 
 
 class Sender(Protocol):
@@ -114,6 +116,7 @@ class Responder:
                 rule=incoming.decided.rule,
                 fault=incoming.decided.fault,
                 place=self._place(incoming),
+                counts=counts_of(response(incoming.command, final)) if final and final.counts else None,
             )
         )
 
@@ -144,7 +147,20 @@ def response(request: Command, outcome: Outcome) -> Command:
         elements[Tag.ERROR_ID] = outcome.error_id
     if outcome.attributes:
         elements[Tag.ATTRIBUTE_IDENTIFIER_LIST] = outcome.attributes
+    if outcome.counts is not None:
+        elements |= _counters(outcome.counts)
     return response_to(request, outcome.status, has_dataset=outcome.data is not None, elements=elements)
+
+
+def _counters(counts: SubOperations) -> dict[int, Value]:
+    """Those that are there; a number that does not fit its element says as much as it can."""
+    said = {
+        Tag.REMAINING_SUB_OPERATIONS: counts.remaining,
+        Tag.COMPLETED_SUB_OPERATIONS: counts.completed,
+        Tag.FAILED_SUB_OPERATIONS: counts.failed,
+        Tag.WARNING_SUB_OPERATIONS: counts.warning,
+    }
+    return {tag: min(number, _MOST_COUNTED) for tag, number in said.items() if number is not None}
 
 
 def as_sent(comment: str) -> str:

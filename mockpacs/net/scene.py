@@ -191,7 +191,7 @@ class Scene:
     async def _perform(self, act: Act, rule: str, *, is_early: bool = False) -> bool:
         """One act: the delay, the answer, the bytes, the end. Whether the exchange goes on."""
         step = act.step
-        if not await self._wait(act):
+        if not await self.wait(act):
             return False
         if act.is_change:
             self._tint = self._tint.and_(tampering_of(act))
@@ -206,7 +206,7 @@ class Scene:
             self._depart(act, rule)
         return not act.ends
 
-    async def _wait(self, act: Act) -> bool:
+    async def wait(self, act: Act) -> bool:
         """The delay of an act, and what it waits for. Whether the association goes on."""
         if self._final is not None and self._is_complete and _takes_time(act):
             self.report()
@@ -315,7 +315,7 @@ class Scene:
             is_touched = True
             self._let_go()
             for act in decision.acts:
-                if not await self._wait(act):
+                if not await self.wait(act):
                     return None
                 outcome = self._relabelled(outcome, act, moment)
                 tampering = tampering.and_(tampering_of(act))
@@ -373,7 +373,7 @@ class Scene:
 
     async def _follow(self, act: Act, rule: str) -> None:
         """An act after a response; of one that was the response, what is left."""
-        if not act.step.answers and not await self._wait(act):
+        if not act.step.answers and not await self.wait(act):
             return
         if act.step.send:
             self._stage.actor.perform([Write(act.step.send)])

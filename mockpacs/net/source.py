@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from mockpacs.net.call import Call
+from mockpacs.net.call import AHEAD_AT_MOST, Call, retrieve_call
 from mockpacs.net.responder import nobody
 from mockpacs.services import handled, scripted
 from mockpacs.services.handler_request import HandlerRequest, Serve
@@ -78,12 +78,28 @@ class Source:
             if service is not None and service.lane is Lane.LOOP:
                 yield tuple(outcomes)
                 return
+            if service is not None and service.lane is Lane.RETRIEVER:
+                async with contextlib.aclosing(self._retrieved(outcomes)) as batches:
+                    async for batch in batches:
+                        yield batch
+                return
             made = self._stage.environment.lanes.batches(outcomes)
             try:
                 while batch := await made.take():
                     yield self._wanted(batch, act)
             finally:
                 await made.close()
+
+    async def _retrieved(self, outcomes: Iterable[Outcome]) -> AsyncGenerator[Sequence[Outcome], None]:
+        """What a retrieve says; a cancel it obeys by itself. All of its thread is over at the end."""
+        call = retrieve_call(outcomes, self._stage.association, self._incoming)
+        try:
+            while batch := await call.take():
+                yield batch
+        finally:
+            call.close()
+            await call.ended.wait()
+            call.thread.join()  # it is at its very end
 
     def _wanted(self, batch: Sequence[Outcome], act: Act | None) -> Iterator[Outcome]:
         """Without what was made before a cancel came; then the final one says so, unless a rule says something else."""
@@ -142,7 +158,9 @@ class Source:
         def tell(text: str) -> None:
             loop.call_soon_threadsafe(self._tell, text)
 
-        call = Call(handled.outcomes(handler, request, tell), handler.name)
+        # in a C-GET a response must not get in between the fragments of a sub-operation, see `retrieve_call`
+        ahead = 0 if request.service == "C-GET" else AHEAD_AT_MOST
+        call = Call(handled.outcomes(handler, request, tell), f"handler {handler.name}", ahead_at_most=ahead)
         self._calls.add(call)
         return call
 
@@ -190,5 +208,5 @@ class Source:
 
     def _whole_request(self) -> Request:
         if self._request is None:
-            self._request = self._incoming.request(self._stage.agreed)
+            self._request = self._stage.request(self._incoming)
         return self._request

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from mockpacs.net.courier import Lose
 from mockpacs.net.cue import event_cue, exchange_cue
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import UNDECIDED, Decided, Incoming
@@ -19,7 +20,8 @@ from mockpacs.scenario.decision import Act, Decision
 from mockpacs.scenario.facts import DataFacts
 from mockpacs.scenario.moments import QUERIES
 from mockpacs.scenario.telling import told
-from mockpacs.services.request import Outcome
+from mockpacs.services.courier import Delivery, SubOperation
+from mockpacs.services.request import Outcome, Request
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.operation import Operation, Write
@@ -57,14 +59,15 @@ class Stage:
         environment: Environment,
         theatre: Theatre,
         association: Association,
-        agreed: dict[str, bytes],
+        request: Callable[[Incoming], Request],
         actor: Actor,
         responder: Responder,
     ) -> None:
         self.environment = environment
         self.theatre = theatre
         self.association = association
-        self.agreed = agreed
+        self.request = request
+        """Makes the complete request for a service."""
         self.actor = actor
         self.responder = responder
         self.over = asyncio.Event()
@@ -86,12 +89,22 @@ class Stage:
         """A rule may be about this request: from here on its exchange is a scene."""
         incoming.scene = Scene(self, incoming)
 
+    def meets_sub_operations(self, incoming: Incoming) -> bool:
+        """Whether a rule may be about the sub-operations of a retrieve."""
+        return Moment.SUB_OPERATION in self._cast_of(incoming).moments(incoming.command.service)
+
     def _cast_of(self, incoming: Incoming) -> Cast:
         """The rules an exchange began with hold for all of it."""
         return incoming.scene.cast if incoming.scene is not None else self.theatre.engine.cast
 
     def decide(
-        self, incoming: Incoming, moment: Moment, *, mark: int = 0, status: int | None = None
+        self,
+        incoming: Incoming,
+        moment: Moment,
+        *,
+        mark: int = 0,
+        status: int | None = None,
+        sub: SubOperation | None = None,
     ) -> Decision | None:
         """Ask the scenario; what fired is told with the exchange."""
         cast = self._cast_of(incoming)
@@ -100,10 +113,10 @@ class Stage:
         if self.over.is_set() or not self.actor.can_send:
             return None  # there is nobody to whom anything could be done
         decision = self.theatre.engine.decide(
-            exchange_cue(incoming, self.association, moment, cast.tags, mark=mark, status=status), cast
+            exchange_cue(incoming, self.association, moment, cast.tags, mark=mark, status=status, sub=sub), cast
         )
         if decision is not None:
-            incoming.decided.add(decision.rule, told(decision))
+            incoming.decided.add(decision.rule, told(decision, moment))
         return decision
 
     def reported(self, incoming: Incoming, final: Outcome | None) -> None:
@@ -111,6 +124,30 @@ class Stage:
         engine, status = self.theatre.engine, final.status if final else None
         cue = exchange_cue(incoming, self.association, Moment.AFTER_RESPONSE, engine.cast.tags, status=status)
         engine.reported(cue, incoming.decided.rule)
+
+    async def meet(self, incoming: Incoming, sub: SubOperation, lose: Lose) -> Delivery | None:
+        """The turn of a sub-operation: what has become of it, None when it is to be done."""
+        decision = self.decide(incoming, Moment.SUB_OPERATION, sub=sub)
+        if decision is None:
+            return None
+        delivery = None
+        if decision.later:
+            self.environment.spawn(self.afterwards(decision.later, decision.rule))
+        for act in decision.acts:
+            if incoming.scene is None or not await incoming.scene.wait(act):
+                return Delivery(None, "the association ended")
+            if act.step.destination is not None:
+                lose(act.step.destination, decision.rule)
+            if act.step.send:
+                self.actor.perform([Write(act.step.send)])
+                await self.actor.performed()
+            if act.ends:
+                incoming.scene.note_rules()
+                self.actor.depart(act, decision.rule)
+                return Delivery(None, "the association ended")
+            if act.status is not None:
+                delivery = Delivery(act.status, act.step.comment or f'rule "{decision.rule}"')
+        return delivery
 
     async def pause(self, seconds: float) -> bool:
         """Wait, but not beyond the end of the association. Whether it goes on."""

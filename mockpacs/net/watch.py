@@ -1,11 +1,10 @@
-"""The timers of one association: ARTIM (PS3.8 9.1.5), silence, a peer that takes nothing. It ends nothing itself."""
+"""The timers of one association: ARTIM (PS3.8 9.1.5), silence, a peer that takes nothing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 from mockpacs.net.environment import Limits
 from mockpacs.net.link import Link
@@ -17,32 +16,27 @@ _LOOKS: Final = 8
 """How often, in the network time, it is looked whether a peer that seems deaf took something."""
 
 
-class Ran(Enum):
-    """What ran out."""
+class Host(Protocol):
+    """The association that is watched."""
 
-    ARTIM = auto()
-    """The peer did not ask for an association, or did not close, in time."""
-    SILENCE = auto()
-    """Nothing was heard for the network time."""
-    DEAFNESS = auto()
-    """The peer took nothing of what waits for it, for the network time."""
-    CLOSING = auto()
-    """The link is being closed, and the peer does not take the rest."""
+    def artim_ran_out(self) -> None:
+        """The peer did not ask for an association, or did not close, in time."""
+
+    def time_out(self, why: str) -> None:
+        """Abort: nothing was heard for the network time, or nothing taken."""
 
 
 class Watch:
     """One timer. A timer that comes too early is left alone: it looks, and is set again; so receiving costs nothing."""
 
-    def __init__(
-        self, limits: Limits, link: Link, upper: UpperLayer, is_busy: Callable[[], bool], ran_out: Callable[[Ran], None]
-    ) -> None:
+    def __init__(self, limits: Limits, link: Link, upper: UpperLayer, is_busy: Callable[[], bool], host: Host) -> None:
         """``is_busy`` says whether the peer waits for us, so that its silence means nothing."""
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self._link = link
         self._upper = upper
         self._is_busy = is_busy
-        self._ran_out = ran_out
+        self._host = host
         self._active_at = self._artim_started_at = self._loop.time()
         self._artim_starts = 0
         self._untaken = 0
@@ -110,13 +104,18 @@ class Watch:
         if self._deadline() > self._loop.time():
             self.start()
         elif not self._link.is_open:
-            self._ran_out(Ran.CLOSING)
+            self._link.reset()  # it is being closed, and the peer does not take the rest
         elif self._upper.artim_running:
-            self._ran_out(Ran.ARTIM)
+            self._host.artim_ran_out()
         elif self._link.stalled_since is not None:
-            self._ran_out(Ran.DEAFNESS)
+            self._host.time_out(f"the peer takes nothing of what we send {self._for_how_long}")
+            self._link.reset()  # an A-ABORT would wait behind all that the peer does not take
         else:
-            self._ran_out(Ran.SILENCE)
+            self._host.time_out(f"nothing was heard {self._for_how_long}")
+
+    @property
+    def _for_how_long(self) -> str:
+        return f"for {self._limits.network_seconds:g} s (network_timeout)"
 
     def _see_what_is_taken(self) -> None:
         """A slow peer is not a deaf one: whatever it took since the last look counts."""

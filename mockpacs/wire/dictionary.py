@@ -41,6 +41,15 @@ def _entry(tag: int) -> tuple[str, str]:
         return "UN", ""
 
 
+@lru_cache(maxsize=1024)
+def uid_name(uid: str) -> str:
+    """What PS3.6 Annex A calls a UID; the UID itself when it is not there."""
+    from pydicom._uid_dict import UID_dictionary
+
+    known = UID_dictionary.get(uid)
+    return known[0] if known else uid
+
+
 @lru_cache(maxsize=4096)
 def tag_of(keyword: str) -> int | None:
     """The tag of a dictionary keyword, None when there is none."""

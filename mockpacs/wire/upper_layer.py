@@ -138,6 +138,10 @@ class UpperLayer:
         self._check_send(context_id)
         self._machine.step(Event.P_DATA_REQUEST, cut(context_id, command, data, self.peer_max_pdu_length))
 
+    def send_pdus(self, pdus: list[bytes]) -> None:
+        """Send P-DATA-TF PDUs that `cut` or `cut_stream` made; those of one message before any other is sent."""
+        self._machine.step(Event.P_DATA_REQUEST, pdus)
+
     def send_stream(self, context_id: int, command: bytes, blocks: Iterable[bytes | memoryview]) -> Iterator[int]:
         """Send a message whose data set comes in blocks: each step queues one PDU and yields its length in bytes.
 

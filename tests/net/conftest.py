@@ -21,6 +21,7 @@ from mockpacs import MockPACS
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.traffic.render import line
 from mockpacs.wire import ProposedContext
+from tests.net.destination import Destination
 from tests.net.retold import differences
 from tests.net.wire_client import WireClient
 
@@ -84,6 +85,16 @@ class Served:
         client = self.connect()
         client.associate(*contexts, **how)
         return client
+
+    def has_read_all(self) -> None:
+        """Return when all that anybody has sent up to now was read and looked at: somebody who came later is answered.
+
+        What is here is read together, or in the order in which it came; but whoever is made to wait is not read.
+        """
+        with WireClient(self.host, self.port, timeout=PATIENCE_SECONDS) as client:
+            client.associate(calling="BYSTANDER")
+            assert client.echo() == 0
+            client.release()
 
     def connections(self) -> int:
         """How many sockets of this port this process holds that are not closed, the clients' own not counted."""
@@ -171,6 +182,20 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for served in reversed(running):
         served.end()
+
+
+@pytest.fixture
+def destination(serve: Callable[..., Served]) -> Iterator[Callable[..., Destination]]:
+    """``destination("ARCHIVE2")``: somebody whom a server may call, played by the test. Gone before any server ends."""
+    made: list[Destination] = []
+
+    def start(aet: str = "DESTINATION", **how: Any) -> Destination:
+        made.append(Destination(aet, **how))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

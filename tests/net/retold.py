@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mockpacs.traffic.exchange import Exchange, Notice, Record
+from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
 from mockpacs.traffic.message import Message
 from mockpacs.traffic.recording.detail import read_exchange
 from mockpacs.traffic.recording.recording import Recording
@@ -100,6 +100,8 @@ def _in_facts(told: Exchange, retold: Exchange) -> Iterator[str]:
         one, other = getattr(told, name), getattr(retold, name)
         if name in ("started", "seconds", "place") or (_is_ahead(told, retold) and name in ("status", "comment")):
             continue
+        if _is_cut(told, retold) and name in ("size", "subject", "comment"):
+            continue
         if name == "answers":
             one, other = ([answer[:2] for answer in answers] for answers in (one, other))
             if retold.status is None and retold.responses <= told.responses:
@@ -111,6 +113,11 @@ def _in_facts(told: Exchange, retold: Exchange) -> Iterator[str]:
 def _is_ahead(told: Exchange, retold: Exchange) -> bool:
     """Whether an answer was given and waited for the peer, and the connection ended before it left."""
     return retold.status is None and not _is_placed(told)
+
+
+def _is_cut(told: Exchange, retold: Exchange) -> bool:
+    """Whether the connection ended while a data set of ours waited for the peer: how much of it left is seen there."""
+    return told.asked_by_us and told.status is None and retold.status is None and told.size > retold.size
 
 
 def _in_times(told: Exchange, retold: Exchange) -> Iterator[str]:
@@ -145,7 +152,8 @@ def _is_placed(told: Exchange) -> bool:
 
 
 def _in_notices(live: Sequence[Record], read: Sequence[Record]) -> Iterator[str]:
-    told, retold = Counter(_notices(live)), Counter(_notices(read))
+    silent = {one.association.number for one in read if one.association and _is_silent(one.association)}
+    told, retold = Counter(_notices(live, silent)), Counter(_notices(read, silent))
     yield from (f"only reported: {notice}" for notice in told - retold)
     yield from (
         f"only in the recording: {notice}"
@@ -154,22 +162,31 @@ def _in_notices(live: Sequence[Record], read: Sequence[Record]) -> Iterator[str]
     )
 
 
-def _notices(records: Iterable[Record]) -> Iterator[tuple[object, str, str, bool]]:
+def _is_silent(one: Association) -> bool:
+    """Whether we opened it and never got as far as to say who we are."""
+    return one.by_us and not one.calling
+
+
+def _notices(records: Iterable[Record], silent: Container[int]) -> Iterator[tuple[object, str, str, bool]]:
     """Those about a connection: what else happens in a server is in no recording."""
     for one in records:
         if isinstance(one, Notice) and (who := one.association) is not None:
             text = printable(one.text)[:_LONGEST_COMMENT]  # in the file it is one line
-            if text.startswith("TLS failed"):  # whoever spoke DICOM without TLS was not understood by the server
+            if (
+                text.startswith("TLS failed") or who.number in silent
+            ):  # whoever spoke DICOM without TLS was not understood by the server
                 who = replace(who, calling="", called="", user="")
             yield who, one.kind, text, one.detail
 
 
-def _order(records: Iterable[Record], answered: set[str]) -> dict[int, list[int]]:
-    """By association: what happens on several at once has no order that both could know, nor what never happened."""
-    found: dict[int, list[int]] = defaultdict(list)
+def _order(records: Iterable[Record], answered: set[str]) -> dict[tuple[int, bool], list[int]]:
+    """By association and who asked: what happens on several at once has no order that both could know, nor what never
+    happened.
+    """
+    found: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for one in records:
         if isinstance(one, Exchange) and one.id in answered:
-            found[one.association.number].append(one.number)
+            found[one.association.number, one.asked_by_us].append(one.number)
     return found
 
 

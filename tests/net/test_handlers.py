@@ -335,7 +335,7 @@ def served_by_nobody(client: WireClient, field: CommandField, sop_class: str, da
 
 @pytest.mark.parametrize(
     ("field", "sop_class"),
-    [(CommandField.C_MOVE_RQ, STUDY_ROOT_MOVE), (CommandField.N_ACTION_RQ, STORAGE_COMMITMENT)],
+    [(CommandField.N_SET_RQ, STORAGE_COMMITMENT), (CommandField.N_ACTION_RQ, STORAGE_COMMITMENT)],
 )
 def test_what_nobody_serves_is_served_by_a_handler(serve: Serve, field: CommandField, sop_class: str) -> None:
     served = serve(ACCEPT_ALL)

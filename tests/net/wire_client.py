@@ -35,6 +35,8 @@ from mockpacs.wire import (
 VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -42,6 +44,11 @@ CONTEXTS = (
     ProposedContext(1, VERIFICATION, (IMPLICIT,)),
     ProposedContext(3, CT, (EXPLICIT,)),
     ProposedContext(5, STUDY_ROOT_FIND, (EXPLICIT,)),
+)
+RETRIEVE_CONTEXTS = (
+    *CONTEXTS,
+    ProposedContext(7, STUDY_ROOT_MOVE, (EXPLICIT,)),
+    ProposedContext(9, STUDY_ROOT_GET, (EXPLICIT,)),
 )
 
 
@@ -80,6 +87,8 @@ class WireClient:
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.max_pdu = 0
+        self.lengths: list[int] = []
+        """Of the P-DATA-TF PDUs that were read, as their headers say."""
         self._message_id = 0
 
     def __enter__(self) -> Self:
@@ -109,7 +118,20 @@ class WireClient:
             return None
         pdu = decode_pdu(head[0], body)
         assert not isinstance(pdu, Malformed), pdu
+        if isinstance(pdu, PDataTF):
+            self.lengths.append(len(body))
         return pdu
+
+    def has_heard_all(self) -> None:
+        """Nothing has come that was not read. What proves that nothing is under way comes before."""
+        self.socket.setblocking(False)
+        try:
+            data = self.socket.recv(1)
+        except BlockingIOError:
+            return
+        finally:
+            self.socket.settimeout(20.0)
+        raise AssertionError(f"{data!r} came")
 
     def associate(
         self, *contexts: ProposedContext, calling: str = "RAW", called: str = "MOCKPACS", **user: Any
@@ -153,6 +175,15 @@ class WireClient:
         return self.message(
             context_id, self._request(CommandField.C_FIND_RQ, model, True, {Tag.PRIORITY: 0}), identifier
         )
+
+    def move_request(self, identifier: bytes, destination: str, *, priority: int = 0, context_id: int = 7) -> bytes:
+        elements = {Tag.PRIORITY: priority, Tag.MOVE_DESTINATION: destination}
+        command = self._request(CommandField.C_MOVE_RQ, STUDY_ROOT_MOVE, True, elements)
+        return self.message(context_id, command, identifier)
+
+    def get_request(self, identifier: bytes, *, priority: int = 0, context_id: int = 9) -> bytes:
+        command = self._request(CommandField.C_GET_RQ, STUDY_ROOT_GET, True, {Tag.PRIORITY: priority})
+        return self.message(context_id, command, identifier)
 
     def cancel_request(self, *, context_id: int = 5) -> bytes:
         """Cancels the last request."""
