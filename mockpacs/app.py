@@ -36,8 +36,9 @@ class Summary:
     """What a server did since it started."""
 
     associations: int = 0
+    """Those that peers opened."""
     exchanges: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How many, by service and status name."""
+    """How many that peers asked for, by service and status name."""
     instances: int = 0
     """C-STORE requests answered with success or a warning: the instance is there, from now or from before."""
     bytes: int = 0
@@ -283,8 +284,9 @@ class MockPACS(Steering):
 
     def _observe(self, record: Record) -> None:
         if isinstance(record, Notice):
-            self.summary.associations += record.kind == "opened"
-        else:
+            is_ours = record.association is not None and record.association.by_us
+            self.summary.associations += record.kind == "opened" and not is_ours
+        elif not record.asked_by_us:
             self.summary.exchanges[record.service, record.status_name] += 1
             if record.service == "C-STORE":
                 self.summary.bytes += record.size

@@ -11,6 +11,7 @@ MockpacsError                   everything below; its text is a sentence a user 
 │   └── StorageError            the disk refused: full, read-only, gone
 ├── RecordingError              a recording cannot be written, or a file is not a recording
 ├── FilterError                 a filter that cannot be understood; carries the column of what is wrong
+├── AssociationError            an association that a test asked for did not come about, or ended before an answer
 ├── WaitError                   what a test waited for did not come in time; a TimeoutError as well
 ├── VerificationError           what a test says must have happened did not; an AssertionError as well
 ├── IdentifierError             a query identifier that cannot be answered; carries the DIMSE status to answer with
@@ -66,6 +67,10 @@ class FilterError(MockpacsError):
     def __init__(self, text: str, *, column: int = 1) -> None:
         super().__init__(text)
         self.column = column
+
+
+class AssociationError(MockpacsError):
+    """An association that was to be opened did not come about, or a request on it was not answered."""
 
 
 class WaitError(MockpacsError, TimeoutError):

@@ -16,13 +16,16 @@ from mockpacs.config import NamedUser, Options, User
 from mockpacs.config.archive import archive_options
 from mockpacs.config.options import HTTP_PORT
 from mockpacs.control.desk import Desk, House
+from mockpacs.control.peers import Peers
 from mockpacs.errors import RecordingError, StartError, StopError
+from mockpacs.net.dialer import Dialer
 from mockpacs.net.environment import Environment, Limits
 from mockpacs.net.lanes import Lanes
 from mockpacs.net.listener import Listener
 from mockpacs.services.access import Access, Credential
 from mockpacs.services.negotiation import House as Rooms
 from mockpacs.services.registry import Registry
+from mockpacs.services.retrieve import RetrieveOptions
 from mockpacs.traffic.exchange import Notice, Record
 from mockpacs.traffic.journal import Journal
 from mockpacs.traffic.recorder import Recorder
@@ -81,7 +84,7 @@ class Serving:
             recorder = _recorder(options, facts)
             if recorder is not None:
                 undo.callback(recorder.close)
-            registry = Registry(archive, _query_options(options))
+            registry = Registry(archive, _query_options(options), _retrieve_options(options))
             lanes = Lanes(
                 registry.storage,
                 lambda what, error: observe(_trouble(what, error)),
@@ -93,13 +96,16 @@ class Serving:
             environment = Environment(
                 rooms, registry, archive.spool, lanes, _limits(options), observe, recorder, theatre
             )
+            environment.dialer = dialer = Dialer(environment, options.aet)
+            undo.callback(dialer.halt)
+            peers = Peers(dialer, options.peer, options.tls_cert, options.tls_key)
             listener = Listener(environment, tls)
             if theatre is not None:
                 theatre.refuse = listener.refuse
             undo.callback(listener.halt)
             addresses = await listener.open(options.host, options.port)
             refill = partial(_preload, archive, options, observe)
-            house = House(journal, archive, environment, listener, addresses, refill, options)
+            house = House(journal, archive, environment, listener, addresses, peers, refill, options)
             desk = Desk(house, lambda: script or _nothing(options))
             door = await _door(desk, options, in_foreground=in_foreground)
             undo.pop_all()
@@ -128,6 +134,8 @@ class Serving:
         """What cannot be recorded does not happen."""
         loop = asyncio.get_running_loop()
         loop.call_soon(self.listener.halt)  # not from within what a link is doing
+        if self.environment.dialer is not None:
+            loop.call_soon(self.environment.dialer.halt)
         loop.call_soon(then)
         self.environment.observe(Notice(time.time(), "trouble", f"{error}; traffic is stopped"))
 
@@ -141,6 +149,8 @@ class Serving:
         if self.door is not None:
             await self.door.close(timeout_seconds / 4)
         await self.listener.close(timeout_seconds / 2)
+        if self.environment.dialer is not None:
+            await self.environment.dialer.close(max(0.1, until - time.monotonic()))
         written = self.lanes.finish_writing(max(0.1, until - time.monotonic()))
         if tasks := list(self.environment.tasks):
             await asyncio.wait(tasks, timeout=max(0.1, until - time.monotonic()))
@@ -219,6 +229,10 @@ def _query_options(options: Options) -> QueryOptions:
         retrieve_aet=options.aet,
         max_results=options.max_query_results,
     )
+
+
+def _retrieve_options(options: Options) -> RetrieveOptions:
+    return RetrieveOptions(transcode=options.transcode, pending_interval=options.pending_interval)
 
 
 def _limits(options: Options) -> Limits:

@@ -168,7 +168,8 @@ def _judged(desk: Desk) -> list[tuple[Finding, bool]]:
     return [
         (finding, excuses.covers(finding))
         for finding in found
-        if finding.sender is Role.REQUESTOR and finding.when >= desk.began
+        if finding.sender is (Role.ACCEPTOR if finding.association.by_us else Role.REQUESTOR)
+        and finding.when >= desk.began
     ]
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,13 @@ from mockpacs.written.kinds import nearest, quoted
 
 if TYPE_CHECKING:  # a server that nobody steers loads no scenario language
     from mockpacs.control.handler import Handlers
+    from mockpacs.control.peers import Peers
     from mockpacs.control.rules import Rules
     from mockpacs.scenario.script import Script
 
 T = TypeVar("T")
 
-RESETS: Final = ("rules", "state", "journal", "archive")
+RESETS: Final = ("rules", "state", "journal", "archive", "peers")
 """What can be put back to how it was at the start."""
 _LOOK_AGAIN_SECONDS: Final = 0.2
 
@@ -44,6 +45,8 @@ class House:
     environment: Environment
     listener: Listener
     addresses: Sequence[tuple[str, int]]
+    peers: Peers
+    """Whom the server may call."""
     refill: Callable[[], None]
     """Loads again what was loaded into the archive before the start; blocks."""
     options: Any = None
@@ -58,6 +61,8 @@ class Desk:
         self.journal = house.journal
         self.archive = house.archive
         self.options = house.options
+        self.peers = house.peers
+        """Whom the server may call; they can be changed."""
         self.addresses = list(house.addresses)
         self.started = self.began = time.time()
         """Wall clock, seconds since 1970: of the start; and of the last reset of the journal."""
@@ -144,6 +149,17 @@ class Desk:
             raise StartError("this MockPACS does not serve any more") from error
         return _wait(done, self._loop)
 
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have the event loop do something that takes time, and wait for it, from any other thread.
+
+        Raises `StartError` when the server has stopped.
+        """
+        if not self._is_over:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                return _wait(asyncio.run_coroutine_threadsafe(work, self._loop), self._loop)
+        work.close()
+        raise StartError("this MockPACS does not serve any more")
+
     def tell(self, kind: str, text: str, *, detail: bool = False) -> None:
         """Tell whoever observes; from any thread."""
         notice = Notice(time.time(), kind, text, detail=detail)
@@ -151,7 +167,7 @@ class Desk:
             self.call(lambda: self._house.environment.observe(notice))
 
     def reset(self, *what: str) -> tuple[str, ...]:
-        """Put back to how it was at the start: "rules", "state", "journal", "archive". Returns what was.
+        """Put back to how it was at the start: "rules", "state", "journal", "archive", "peers". Returns what was.
 
         None named: all of them, but an archive on disk only when it is named. The archive has then what was loaded
         before the start. It blocks: not to be called in the event loop when the archive is among them. Raises
@@ -178,6 +194,8 @@ class Desk:
                 self._handlers.forget()
         if "state" in what and self._house.environment.theatre is not None:
             self.rules.reset_state()
+        if "peers" in what:
+            self.peers.reset()
         if "journal" in what:
             self.journal.clear()
             self.began = time.time()

@@ -49,7 +49,8 @@ class Excuses:
     def heard(self, findings: Iterable[Finding]) -> None:
         """What we did against the standard ourselves, whatever made us."""
         for finding in findings:
-            if finding.sender is Role.ACCEPTOR and finding.check in PROTOCOL:
+            ours = Role.REQUESTOR if finding.association.by_us else Role.ACCEPTOR
+            if finding.sender is ours and finding.check in PROTOCOL:
                 self._disturbed(finding.association.number, finding.when)
 
     def covers(self, finding: Finding) -> bool:

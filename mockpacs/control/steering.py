@@ -17,8 +17,11 @@ from mockpacs.traffic.exchange import Exchange
 from mockpacs.written.kinds import quoted
 
 if TYPE_CHECKING:  # the language of scenarios loads with the first rule, the filter with the first question
+    from mockpacs.control.connection import Connection
     from mockpacs.control.fluent import When
+    from mockpacs.control.peers import Peers
     from mockpacs.control.rules import Rules
+    from mockpacs.traffic.filter.language import Filter
     from mockpacs.traffic.findings.finding import Finding
     from mockpacs.traffic.journal import Match
 
@@ -87,6 +90,32 @@ class Steering:
             return function
 
         return register
+
+    # others
+
+    @property
+    def peers(self) -> Peers:
+        """Whom the server may call; ``pacs.peers.add("WORKSTATION", "127.0.0.1", 11113)`` makes a move destination."""
+        return self.desk.peers
+
+    def connect(self, peer: str, /, *what: Any, calling: str = "") -> Connection:
+        """Open an association to a peer, recorded as all others: to test who is on the other side.
+
+        >>> from mockpacs import MockPACS
+        >>> with MockPACS() as pacs:
+        ...     pacs.peers.add("OURSELVES", pacs.host, pacs.port).aet
+        ...     with pacs.connect("OURSELVES") as association:
+        ...         association.echo()
+        'OURSELVES'
+        <C-ECHO-RSP 0000 success>
+
+        ``peer``: the title of one of `peers`. ``what`` is proposed: SOP classes by name or UID, pairs of one and its
+        transfer syntaxes, or files and Datasets that are to be stored; by itself verification and the query models.
+        ``calling``: our title, else that of the server. It blocks. Raises `AssociationError`.
+        """
+        from mockpacs.control.connection import connect
+
+        return connect(self.desk, peer, what, calling)
 
     # looking
 
@@ -166,7 +195,7 @@ class Steering:
         return complaints(self.desk, unfinished=self._unfinished, allowed=self._allowed)
 
     def reset(self, *what: str) -> None:
-        """Put back to how it was at the start: "rules", "state", "journal", "archive"; without a word all of them.
+        """Put back to how it was at the start: "rules", "state", "journal", "archive", "peers"; without a word all.
 
         An archive on disk is only emptied when "archive" is named. Raises `ConfigurationError` for another word.
         """
@@ -187,12 +216,21 @@ def _match(what: str | None, terms: dict[str, Any]) -> Match:
         return wanted(what, **terms)
     if not (what or terms):
         return where  # type: ignore[no-any-return]
-    filter_ = wanted(what, **terms)
-    if filter_.tags:
+    return _Both(wanted(what, **terms), where)
+
+
+class _Both:
+    """A filter, and a function of what it lets pass."""
+
+    def __init__(self, wanted: Filter, where: Callable[[Exchange], object]) -> None:
+        self.asks_for_legs = wanted.asks_for_legs
+        self._wanted = wanted
+        self._where = where
+
+    def __call__(self, exchange: Exchange) -> bool:
         from mockpacs.traffic.selection import values_of
 
-        return lambda exchange: filter_.matches(exchange, values_of) and where(exchange)
-    return lambda exchange: filter_.matches(exchange) and where(exchange)
+        return self._wanted.matches(exchange, values_of) and bool(self._where(exchange))
 
 
 def _check(what: object, verb: str) -> None:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from mockpacs.errors import FilterError
-from mockpacs.traffic.exchange import Association
+from mockpacs.traffic.exchange import Association, Exchange
 from mockpacs.traffic.filter import Filter
 from mockpacs.traffic.filter.attribute import keywords, tag_named
 from mockpacs.traffic.filter.keys import KEYS, MOMENTS
@@ -123,6 +123,8 @@ def _text(value: Any, key: str) -> str:
             return f"{value:%H%M%S}"
         case Association():
             return str(value.number)
+        case Exchange():
+            return value.id
     return str(value)
 
 

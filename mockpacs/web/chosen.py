@@ -21,12 +21,16 @@ _FEW: Final = 200
 
 
 class Chosen:
-    """A filter as a request has it; without one, everything."""
+    """A filter as a request has it; without one, everything.
+
+    A filter chooses among what peers asked; what we asked ourselves is wanted when it has the key ``leg``.
+    """
 
     def __init__(self, desk: Desk, text: str) -> None:
         """Raises `FilterError` for a filter that cannot be understood, `ApiError` for one that cannot be answered."""
         self.filter = Filter.parse(text, day_of=time.time())
         self._is_all = not text.strip()
+        self._with_legs = self.filter.asks_for_legs
         if self.reads and desk.recording is None:
             raise ApiError(
                 409,
@@ -45,12 +49,19 @@ class Chosen:
         if self._is_all:
             return True
         if isinstance(record, Exchange):
-            return self.filter.matches(record, _values)
+            return (self._with_legs or not record.asked_by_us) and self.filter.matches(record, _values)
         return self.filter.matches_notice(record)
 
     def exchanges(self, records: Iterable[Numbered]) -> Iterator[tuple[int, Exchange]]:
         """The wanted exchanges among some records, one after the other; as `wants`."""
         return ((mark, one) for mark, one in records if isinstance(one, Exchange) and self.wants(one))
+
+    async def counted(self, records: Sequence[Numbered]) -> list[tuple[int, Exchange]]:
+        """The wanted exchanges among some records; without a filter those that peers asked."""
+        found = await self.of(records)
+        return [
+            (mark, one) for mark, one in found if isinstance(one, Exchange) and (self._with_legs or not one.asked_by_us)
+        ]
 
     async def of(self, records: Sequence[Numbered]) -> list[Numbered]:
         """The wanted ones among some records."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any, Final
 
 from mockpacs.control.desk import Desk
@@ -24,7 +25,7 @@ async def found(desk: Desk, written: str) -> Exchange:
     await desk.settled()
     if named:
         number, exchange_number = int(named[1]), int(named[2])
-        for exchange in reversed(desk.journal.exchanges):
+        for exchange in chain(reversed(desk.journal.exchanges), reversed(desk.journal.legs)):
             if exchange.number == exchange_number and exchange.association.number == number:
                 return exchange
     dropped = desk.journal.dropped[0]

@@ -30,7 +30,7 @@ async def count_exchanges(desk: Desk, request: Request) -> Response:
     chosen = Chosen(desk, Asked(request, "filter").text("filter"))
     await desk.settled()
     records = desk.journal.numbered()
-    count = sum(isinstance(one, Exchange) for _, one in await chosen.of(records))
+    count = len(await chosen.counted(records))
     return JsonResponse({"count": count, "dropped": desk.journal.dropped[0]})
 
 
@@ -73,7 +73,7 @@ class _Waiting:
         new = self._desk.journal.numbered(self.mark)
         if new:
             self.mark = new[-1][0]
-        self.found += [(mark, one) for mark, one in await self._chosen.of(new) if isinstance(one, Exchange)]
+        self.found += await self._chosen.counted(new)
         return len(self.found) >= self.count
 
     def answer(self) -> dict[str, Any]:

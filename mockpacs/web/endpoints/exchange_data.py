@@ -105,8 +105,9 @@ def _encoding(exchange: Exchange) -> Encoding:
 
 def _head(exchange: Exchange) -> bytes:
     syntax = exchange.context.transfer_syntax if exchange.context else ""
-    calling = exchange.association.calling
-    return encode_head(FileMeta(exchange.sop_class, exchange.sop_instance, syntax, calling))
+    one = exchange.association
+    sender = one.calling if exchange.asked_by_us is one.by_us else one.called
+    return encode_head(FileMeta(exchange.sop_class, exchange.sop_instance, syntax, sender))
 
 
 def _spooled(exchange: Exchange, head: bytes = b"") -> tuple[IO[bytes], int]:

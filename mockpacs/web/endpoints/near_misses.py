@@ -59,6 +59,9 @@ def _never_fired(rules: Rules) -> dict[str, Any]:
 def _beside(rules: Rules, exchange: Exchange) -> dict[str, Any]:
     from mockpacs.scenario.near import render
 
+    if exchange.asked_by_us:
+        text = f"mockpacs asked {exchange.id} itself: no rule is asked what to answer"
+        return {"exchange": exchange.id, "rules": [], "text": text}
     verdicts = rules.explain(exchange)
     return {"exchange": exchange.id, "rules": [_verdict(verdict) for verdict in verdicts], "text": render(verdicts)}
 

@@ -51,6 +51,12 @@ def exchange(number: int, service: str = "C-ECHO", status: int | None = 0, *, as
     return Exchange(peer, number, service, status, "", "", started=1e9 + number, seconds=0.001)
 
 
+def leg(number: int, status: int = 0, *, cause: str = "1.1") -> Exchange:
+    """A sub-operation of ours."""
+    there = Association(9, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause=cause, by_us=True)
+    return Exchange(there, number, "C-STORE", status, "", "", 1e9 + number, 0.001, asked_by_us=True, cause=cause)
+
+
 def notice(text: str) -> Notice:
     return Notice(1e9, "trouble", text)
 

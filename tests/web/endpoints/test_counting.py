@@ -11,7 +11,7 @@ from mockpacs import MockPACS
 from mockpacs.web import crowd
 from mockpacs.web.endpoints import counting
 from tests.net.wire_client import WireClient
-from tests.web.endpoints.asking import StandIn, ask, asked, code, exchange, notice, run
+from tests.web.endpoints.asking import StandIn, ask, asked, code, exchange, leg, notice, run
 
 
 def test_a_count() -> None:
@@ -134,3 +134,16 @@ def test_waiting_for_an_attribute(api: httpx.Client, scu: WireClient) -> None:
 
     assert api.get("wait?filter=PatientID:P1").json()["count"] == 1
     assert code(api.get("wait?filter=PatientID:P2&timeout=0")) == (408, "timeout")
+
+
+@pytest.mark.parametrize(
+    ("filter_", "count"),
+    [("", 2), ("service:C-STORE", 1), ("leg:*", 2), ("leg:1.1 status:failed", 1), ("service:C-STORE -leg:9.9", 3)],
+)
+def test_what_we_asked_ourselves_counts_when_it_is_meant(filter_: str, count: int) -> None:
+    desk = StandIn()
+    for one in (exchange(1, "C-MOVE"), leg(1), exchange(2, "C-STORE"), leg(2, 0xA700)):
+        desk.journal.add(one)
+
+    assert asked(desk, f"count?filter={filter_}").json()["count"] == count
+    assert asked(desk, f"wait?filter={filter_}&count={count}&timeout=0").json()["count"] == count

@@ -8,7 +8,7 @@ import pytest
 from mockpacs import MockPACS
 from mockpacs.traffic.journal import Journal
 from tests.net.wire_client import WireClient
-from tests.web.endpoints.asking import StandIn, asked, client_of, code, exchange, notice
+from tests.web.endpoints.asking import StandIn, asked, client_of, code, exchange, leg, notice
 
 
 def filled(*, kept: int = 100, most: int = 10) -> StandIn:
@@ -152,3 +152,16 @@ def test_a_server_that_does_not_record_lists_as_well() -> None:
         assert code(api.get("exchanges/1.1/dataset")) == (404, "not-recorded")
         assert code(api.get("exchanges/1.1/bytes")) == (404, "not-recorded")
         assert code(api.get("recording")) == (404, "not-recorded")
+
+
+def test_the_list_has_what_we_asked_with_what_for_and_a_filter_leaves_it_out() -> None:
+    desk = StandIn()
+    for one in (exchange(1, "C-MOVE"), leg(1), exchange(2, "C-STORE")):
+        desk.journal.add(one)
+    (first, second, third) = asked(desk, "exchanges").json()["exchanges"]
+
+    assert [first["id"], second["id"], third["id"]] == ["1.1", "9.1", "1.2"]
+    assert (second["asked_by_us"], second["cause"], "cause" in first) == (True, "1.1", False)
+    assert ids(asked(desk, "exchanges?filter=service:C-STORE")) == ["1.2"]
+    assert ids(asked(desk, "exchanges?filter=leg:1.1")) == ["9.1"]
+    assert asked(desk, "exchanges/9.1").json()["cause"] == "1.1"

@@ -72,7 +72,7 @@ def test_everything_is_put_back(api: httpx.Client, scu: WireClient) -> None:
     scu.echo()
     api.delete("rules")
 
-    assert api.post("reset").json() == {"reset": ["rules", "state", "journal", "archive"]}
+    assert api.post("reset").json() == {"reset": ["rules", "state", "journal", "archive", "peers"]}
     assert api.get("count").json() == {"count": 0, "dropped": 0}
     assert api.get("archive").json()["counts"]["instances"] == 0
     assert [rule["name"] for rule in api.get("rules").json()["rules"]] == ["full", "note"]

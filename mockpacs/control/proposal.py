@@ -1,0 +1,72 @@
+"""What a test wants to propose or to store, in the words it has: names, UIDs, files, Datasets, stored instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mockpacs.archive import StoredInstance
+from mockpacs.errors import ArchiveError, ConfigurationError
+from mockpacs.wire.part10 import FileMeta, decode_head
+from mockpacs.written.uids import SOP_CLASS, TRANSFER_SYNTAX, Kind, uids_of
+
+_NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+_BLOCK: Final = 1 << 18
+_HEAD: Final = 1 << 16
+"""Bytes of a file in which its meta information is looked for."""
+
+
+def proposals(what: Sequence[Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Presentation contexts: of names and UIDs, of pairs of them and transfer syntaxes, of what is to be stored."""
+    found: dict[tuple[str, tuple[str, ...]], None] = {}
+    for one in what:
+        if isinstance(one, tuple):
+            sop_class, syntaxes = one
+            several = [syntaxes] if isinstance(syntaxes, str) else syntaxes
+            found[uid_of(sop_class, SOP_CLASS), tuple(uid_of(syntax, TRANSFER_SYNTAX) for syntax in several)] = None
+        elif isinstance(one, str) and not Path(one).is_file():
+            found[uid_of(one, SOP_CLASS), _NATIVE] = None
+        else:
+            meta, _ = parcel(one)
+            found[meta.sop_class, (meta.transfer_syntax,)] = None
+    yield from found
+
+
+def uid_of(text: str, kind: Kind) -> str:
+    """The one UID that a name, a keyword or a UID means. Raises `ConfigurationError`."""
+    try:
+        uids = uids_of(text, kind)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    if not isinstance(uids, frozenset) or len(uids) != 1:
+        raise ConfigurationError(f"{text!r} is not one UID: write its name or the UID itself")
+    (uid,) = uids
+    return str(uid)
+
+
+def parcel(what: Any) -> tuple[FileMeta, Iterable[bytes]]:
+    """What is to be stored: its meta information, and its data set in pieces."""
+    if isinstance(what, StoredInstance):
+        return what.meta, what.blocks()
+    if hasattr(what, "to_json_dict"):
+        from mockpacs.archive.encoded import encoded
+
+        meta, data = encoded(what)
+        return meta, [data]
+    path = Path(what)
+    try:
+        with path.open("rb") as file:
+            head = decode_head(file.read(_HEAD))
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be read: {error.strerror}") from error
+    if head is None:
+        raise ArchiveError(f"{path}: has no file meta information, so it is no DICOM file that could be sent")
+    return head.meta, _blocks(path, head.data_offset)
+
+
+def _blocks(path: Path, start: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while block := file.read(_BLOCK):
+            yield block

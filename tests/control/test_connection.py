@@ -1,0 +1,190 @@
+"""`MockPACS.connect`: what a test can ask of a peer, how it is recorded, what is said when the peer does not answer."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+
+from mockpacs import MockPACS
+from mockpacs.errors import ArchiveError, AssociationError, ConfigurationError, StartError
+from mockpacs.traffic.exchange import Notice, Record
+from mockpacs.traffic.recording.recording import Recording
+from tests.conftest import wheel_files
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+STUDY_ROOT_MOVE = "Study Root Query/Retrieve Information Model - MOVE"
+
+
+@pytest.fixture
+def ct() -> Path:
+    return next(path for path in wheel_files("CT_small.dcm"))
+
+
+@pytest.fixture
+def other() -> Iterator[MockPACS]:
+    with MockPACS(aet="OTHER") as serving:
+        yield serving
+
+
+@pytest.fixture
+def pacs(other: MockPACS) -> Iterator[MockPACS]:
+    with MockPACS() as serving:
+        serving.peers.add("OTHER", other.host, other.port)
+        yield serving
+
+
+def test_an_echo_is_answered(pacs: MockPACS, other: MockPACS) -> None:
+    with pacs.connect("OTHER") as association:
+        assert repr(association.echo()) == "<C-ECHO-RSP 0000 success>"
+    (exchange,) = other.exchanges
+    assert (exchange.service, exchange.association.calling, exchange.association.called) == (
+        "C-ECHO",
+        "MOCKPACS",
+        "OTHER",
+    )
+
+
+def test_another_title_can_call(pacs: MockPACS, other: MockPACS) -> None:
+    with pacs.connect("OTHER", calling="CT01") as association:
+        association.echo()
+    assert other.verify("C-ECHO", calling="CT01", count=1)
+
+
+def test_a_file_arrives_byte_for_byte(pacs: MockPACS, other: MockPACS, ct: Path) -> None:
+    with pacs.connect("OTHER", ct) as association:
+        assert association.store(ct).status == 0
+    (stored,) = other.archive.instances()
+    assert ct.read_bytes().endswith(stored.read())
+    assert stored.size > 30_000
+
+
+def test_a_dataset_and_a_stored_instance_can_be_stored(pacs: MockPACS, other: MockPACS, ct: Path) -> None:
+    dataset = dcmread(ct)
+    dataset.SOPInstanceUID = "1.2.3"
+    (instance,) = pacs.archive.add(ct)
+    with pacs.connect("OTHER", dataset, instance) as association:
+        assert [association.store(what).status_name for what in (dataset, instance)] == ["success", "success"]
+    assert [one.sop_instance for one in other.archive.instances()] == ["1.2.3", instance.sop_instance]
+
+
+def test_elements_of_the_command_are_said_by_keyword(pacs: MockPACS, other: MockPACS, ct: Path) -> None:
+    with pacs.connect("OTHER", ct) as association:
+        association.store(ct, MoveOriginatorMessageID=7, Priority=1, AffectedSOPInstanceUID="1.2.3")
+    command = other.exchanges[0].command
+    assert command is not None
+    assert (command.move_originator_message_id, command.priority) == (7, 1)
+    assert command.affected_sop_instance == "1.2.3"
+
+
+def test_a_query_has_all_responses(pacs: MockPACS, other: MockPACS, ct: Path) -> None:
+    other.archive.add(ct)
+    with pacs.connect("OTHER") as association:
+        match, final = association.find({"QueryRetrieveLevel": "STUDY", "PatientID": "*"})
+    assert match.dataset is not None
+    assert match.dataset.PatientID == "1CT1"
+    assert (match.status, final.status, final.dataset) == (0xFF00, 0, None)
+
+
+def test_anything_can_be_asked(pacs: MockPACS, other: MockPACS) -> None:
+    with pacs.connect("OTHER") as association:
+        identifier = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": "1.2"}
+        (final,) = association.ask("C-MOVE", STUDY_ROOT_MOVE, identifier, MoveDestination="NOBODY")
+    assert (final.status, final.command.error_comment) == (0xA801, "Unknown move destination NOBODY")
+    assert other.verify("C-MOVE", status="A801")
+
+
+def test_what_was_asked_is_recorded_and_is_no_exchange_of_a_peer(pacs: MockPACS) -> None:
+    with pacs.connect("OTHER") as association:
+        association.echo()
+    assert pacs.exchanges == []
+    (exchange,) = pacs.verify("C-ECHO", leg="*")
+    assert exchange.asked_by_us
+    assert pacs.verify("C-ECHO", leg="us", where=lambda one: one.status == 0, count=1) == [exchange]
+    pacs.verify("C-ECHO", where=lambda one: one.status == 0, count=0)
+    assert pacs.recording is not None
+    recorded = [one for one in Recording.open(pacs.recording).records() if getattr(one, "service", "") == "C-ECHO"]
+    assert [one.id for one in recorded if not hasattr(one, "kind")] == ["1.1"]
+
+
+def test_what_was_not_proposed_is_told(pacs: MockPACS, ct: Path) -> None:
+    with pacs.connect("OTHER", "Verification") as association:
+        association.echo()
+        with pytest.raises(AssociationError, match="no presentation context was accepted for CT Image Storage"):
+            association.store(ct)
+
+
+def test_syntaxes_can_be_proposed(pacs: MockPACS) -> None:
+    with pacs.connect("OTHER", (CT, ["JPEG Baseline (Process 1)"]), ("CT Image Storage", "implicit")) as association:
+        assert [context.transfer_syntax for context in association.contexts] == [
+            "1.2.840.10008.1.2.4.50",
+            "1.2.840.10008.1.2",
+        ]
+
+
+@pytest.mark.parametrize("what", ["CT Imge Storage", "*", ("CT Image Storage", "no syntax")])
+def test_nonsense_is_not_proposed(pacs: MockPACS, what: object) -> None:
+    with pytest.raises(ConfigurationError):
+        pacs.connect("OTHER", what)
+
+
+def test_too_many_contexts_are_told(pacs: MockPACS) -> None:
+    with pytest.raises(ConfigurationError, match="129 presentation contexts"):
+        pacs.connect("OTHER", *(f"1.2.3.{number}" for number in range(129)))
+
+
+def test_a_file_that_is_none_is_told(pacs: MockPACS, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("nothing")
+    with pytest.raises(ArchiveError, match=r"notes\.txt: has no file meta information"):
+        pacs.connect("OTHER", text)
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        pacs.connect("OTHER", tmp_path / "absent.dcm")
+
+
+def test_who_does_not_listen_is_told(pacs: MockPACS) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        pacs.peers.add("DEAD", "127.0.0.1", sock.getsockname()[1])
+        with pytest.raises(AssociationError, match=r"no association with DEAD at 127\.0\.0\.1:\d+: .*refused"):
+            pacs.connect("DEAD")
+
+
+def test_who_rejects_is_told(pacs: MockPACS, other: MockPACS) -> None:
+    other.when("associate").reject("permanent", source="user", reason="calling-ae-not-recognized")
+    with pytest.raises(AssociationError, match="calling AE title not recognized"):
+        pacs.connect("OTHER")
+
+
+def test_an_answer_that_does_not_come_is_told(pacs: MockPACS, other: MockPACS) -> None:
+    other.when("C-ECHO").abort()
+    association = pacs.connect("OTHER")
+    with pytest.raises(AssociationError, match=r"C-ECHO was not answered: .*abort"):
+        association.echo()
+    association.release()
+
+
+def test_an_exception_aborts(pacs: MockPACS) -> None:
+    seen: list[Record] = []
+    with MockPACS(aet="THIRD", observe=seen.append) as third:
+        pacs.peers.add("THIRD", third.host, third.port)
+        with pytest.raises(ZeroDivisionError), pacs.connect("THIRD"):
+            raise ZeroDivisionError
+        with pacs.connect("THIRD") as again:  # what was sent before has been looked at when this is answered
+            again.echo()
+    assert [one.text for one in seen if isinstance(one, Notice) and one.kind == "aborted"] == [
+        "aborted by the peer: the peer aborted: service user (source 0, reason 0)"
+    ]
+
+
+def test_after_the_stop_nothing_is_asked(other: MockPACS) -> None:
+    with MockPACS() as pacs:
+        pacs.peers.add("OTHER", other.host, other.port)
+        association = pacs.connect("OTHER")
+    with pytest.raises(AssociationError, match="C-ECHO was not answered"):
+        association.echo()
+    with pytest.raises(StartError):
+        pacs.connect("OTHER")
