@@ -6,7 +6,17 @@ import sys
 import time
 from pathlib import Path
 
-from bench import report, rows_big, rows_find, rows_network, rows_recording, rows_scenario, rows_start, rows_store
+from bench import (
+    report,
+    rows_big,
+    rows_find,
+    rows_network,
+    rows_recording,
+    rows_retrieve,
+    rows_scenario,
+    rows_start,
+    rows_store,
+)
 from bench.measure import Result, Row, Scale, run, say
 from bench.peers import MOCKPACS
 from bench.servers import end_tidily_on_sigterm
@@ -15,6 +25,7 @@ ROWS: tuple[Row, ...] = (
     *rows_store.ROWS,
     *rows_network.ROWS,
     *rows_find.ROWS,
+    *rows_retrieve.ROWS,
     *rows_big.ROWS,
     *rows_recording.ROWS,
     *rows_scenario.ROWS,

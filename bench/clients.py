@@ -199,3 +199,15 @@ def findscu(port: int, keys: Sequence[str]) -> list[str | Path]:
     for key in keys:
         options += ["-k", key]
     return [*options, "127.0.0.1", str(port)]
+
+
+def getscu(port: int, study: str, *options: str | Path) -> list[str | Path]:
+    return ["getscu", "-S", "-aec", "BENCH", *options, *_study(study), "127.0.0.1", str(port)]
+
+
+def movescu(port: int, study: str, destination: str) -> list[str | Path]:
+    return ["movescu", "-S", "-aec", "BENCH", "-aem", destination, *_study(study), "127.0.0.1", str(port)]
+
+
+def _study(uid: str) -> list[str | Path]:
+    return ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={uid}"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.servers import AE_TITLE, ROOT, Peer, Server, free_port
@@ -44,6 +45,8 @@ def _orthanc(directory: Path, port: int) -> list[str]:
         "DicomAlwaysAllowEcho": True,
         "DicomAlwaysAllowFind": True,
         "DicomAlwaysAllowStore": True,
+        "DicomAlwaysAllowGet": True,
+        "DicomAlwaysAllowMove": True,
         "Plugins": [],
     }
     configuration.write_text(json.dumps(settings))
@@ -122,3 +125,26 @@ PYNETDICOM = Peer(
 )
 
 ALL: Sequence[Peer] = (MOCKPACS, ORTHANC, DCMQRSCP, STORESCP, QRSCP, PYNETDICOM)
+
+DESTINATION = "DESTINATION"
+"""The AE title of the move destination that a server made by `knowing` has in its configuration."""
+
+
+def knowing(peer: Peer, port: int) -> Peer:
+    """The same server with one move destination, at a port of this machine."""
+
+    def command(directory: Path, own_port: int) -> list[str]:
+        words = peer.command(directory, own_port)
+        if peer.name == MOCKPACS.name:
+            return [*words, "--peer", f"{DESTINATION}=127.0.0.1:{port}"]
+        if peer.name == ORTHANC.name:
+            path = directory / "orthanc.json"
+            modalities = {"DicomModalities": {"destination": [DESTINATION, "127.0.0.1", port]}}
+            path.write_text(json.dumps(json.loads(path.read_text()) | modalities))
+        elif peer.name == DCMQRSCP.name:
+            path = directory / "dcmqrscp.cfg"
+            host = f"HostTable BEGIN\ndestination = ({DESTINATION}, 127.0.0.1, {port})\n"
+            path.write_text(path.read_text().replace("HostTable BEGIN\n", host))
+        return words
+
+    return replace(peer, command=command)

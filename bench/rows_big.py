@@ -29,9 +29,9 @@ GIB = 1 << 30
 MEMORY_FOR_ORTHANC = 10 * GIB  # it holds the data set several times
 
 
-def big_header(frames: int) -> Instance:
+def big_header(frames: int, number: int = 1) -> Instance:
     """The data set up to the pixel values: what identifies it is borrowed from a small one."""
-    sop_instance = "2.25.20240607.7.1"
+    sop_instance = f"2.25.20240607.7.{number}"
     small = instance(SMALL, 0).data_set
     study = small[small.index(element_header(0x0020000D, "UI", 0)[:6]) :]
     study = study[: study.index(element_header(0x00200010, "SH", 0)[:6])]
@@ -57,9 +57,9 @@ def big_header(frames: int) -> Instance:
     return Instance(sop_instance, b"".join(elements))
 
 
-def _send(association: Association, frames: int) -> None:
+def send_big(association: Association, frames: int, number: int = 1) -> None:
     """Command, header, then the same PDU of noise again and again."""
-    header = big_header(frames)
+    header = big_header(frames, number)
     send = association.socket.sendall
     send(p_data(store_rq(MULTIFRAME_GRAYSCALE_BYTE_SC, header.sop_instance), is_command=True))
     send(p_data(header.data_set, is_command=False, is_last=False))
@@ -82,7 +82,7 @@ def _big(peer: Peer, scale: Scale) -> Iterator[Sample]:
             before = process.resident_mib(server.pid)
             with Association(server.port, MULTIFRAME_GRAYSCALE_BYTE_SC, timeout_seconds=300) as association:
                 began = time.perf_counter()
-                _send(association, frames)
+                send_big(association, frames)
                 association.expect_success("C-STORE of a big instance")
                 seconds = time.perf_counter() - began
                 peak = process.resident_mib(server.pid, "VmHWM")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydicom import Dataset, dcmread
 
@@ -153,3 +154,93 @@ def mockpacs(*arguments: object) -> Ran:
         check=False,
     )
     return Ran(done.returncode, done.stdout.decode())
+
+
+class Step(NamedTuple):
+    """One response to a C-GET or C-MOVE: its status and its counters, None where one is not in it."""
+
+    status: int
+    remaining: int | None
+    completed: int | None
+    failed: int | None
+    warning: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What getscu or movescu said about the responses it received."""
+
+    steps: list[Step]
+    failed_list: list[str]
+    text: str
+
+    @property
+    def status(self) -> int:
+        return self.steps[-1].status
+
+    @property
+    def counts(self) -> tuple[int | None, int | None, int | None]:
+        """Completed, failed and with a warning, in the final response."""
+        return self.steps[-1][2:]
+
+
+_RETRIEVE_RSP = re.compile(
+    r"^D: Message Type +: C-(?:GET|MOVE) RSP\n((?:D: .*\n)*?)D: =+ END DIMSE MESSAGE", re.MULTILINE
+)
+_FAILED_LIST = re.compile(r"\(0008,0058\) UI \[([0-9.\\]+)\]")
+
+
+def getscu(pacs: Any, folder: Path, model: str, keys: Iterable[str], *options: object) -> Retrieved:
+    """C-GET by DCMTK into a folder, the data sets as they come. ``model``: -P, -S or -O."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = [word for key in keys for word in ("-k", key)]
+    how = ("-d", "+B", "-od", folder, "-aec", pacs.aet)
+    return _retrieved(run("getscu", *how, model, *options, *asked, pacs.host, pacs.port, nagle=False))
+
+
+def movescu(pacs: Any, destination: str, model: str, keys: Iterable[str], *options: object) -> Retrieved:
+    """C-MOVE by DCMTK to a destination the server knows. ``model``: -P, -S or -O."""
+    asked = [word for key in keys for word in ("-k", key)]
+    how = ("-d", "-aec", pacs.aet, "-aem", destination)
+    return _retrieved(run("movescu", *how, model, *options, *asked, pacs.host, pacs.port, nagle=False))
+
+
+def _retrieved(ran: Ran) -> Retrieved:
+    steps = []
+    for block in _RETRIEVE_RSP.findall(ran.text):
+        said = dict(re.findall(r"^D: (\w[\w ]*?) *: (\w+)", block, re.MULTILINE))
+        counters = [
+            int(value) if (value := said[f"{name} Suboperations"]).isdecimal() else None
+            for name in ("Remaining", "Completed", "Failed", "Warning")
+        ]
+        steps.append(Step(int(said["DIMSE Status"], 16), *counters))
+    assert steps, ran.text
+    listed = _FAILED_LIST.findall(ran.text)
+    return Retrieved(steps, listed[-1].split("\\") if listed else [], ran.text)
+
+
+@contextmanager
+def storescp(folder: Path, *options: object) -> Iterator[int]:
+    """The port of a storescp that writes what it receives into a folder, bit by bit, in the SOP classes it knows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with running("storescp", "+B", "+uf", "-od", folder, *options, port, nagle=False, **quiet):
+        until(lambda: accepts_connections(port), "storescp listens")
+        yield port
+
+
+def free_port() -> int:
+    """A port of this machine where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True

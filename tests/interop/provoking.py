@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydicom.uid import ExplicitVRLittleEndian
+
 from mockpacs import MockPACS
 from tests.interop import phantom
+from tests.interop.phantom import CT
 from tests.interop.programs import Ran, run
+from tests.interop.scu import associate
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -17,7 +22,12 @@ _TIMES = re.compile(r" {2,}([a-z]+) times$")
 _WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen")
 _COUNTS = (*range(2, 13), 15)
 _TIMEOUT = re.compile(r"(-t[asd]) 5\b")
-_ANSWER = re.compile(r"(?:Received (?:Store|Echo|Final Find) Response|Find Response:? \d+) \((.*)\)")
+_ANSWER = re.compile(
+    r"(?:Received (?:Store|Echo|C-GET|Final Find|Final Move) Response|(?:Find|Move) Response:? \d+) \((.*)\)"
+)
+RETRIEVERS = ("movescu", "getscu")
+STUDY = "1.2.3"
+"""The study that they ask for."""
 
 
 class Provocation(NamedTuple):
@@ -48,13 +58,28 @@ def samples(folder: Path) -> dict[str, Path]:
 
 
 def play(name: str, **options: Any) -> MockPACS:
-    """A server that plays a shipped scenario, to be used in a with block."""
-    return MockPACS(scenario=(FOLDER / f"{name}.yaml",), memory=True, **options)
+    """A server that plays a shipped scenario, to be used in a with block. It knows the destination of a C-MOVE."""
+    peer = [f"WORKSTATION=127.0.0.1:{_free_port()}"]
+    return MockPACS(scenario=(FOLDER / f"{name}.yaml",), memory=True, **{"peer": peer, **options})
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def hold(pacs: MockPACS, count: int = 3) -> None:
+    """Store a study of so many instances, for those who retrieve."""
+    made = [phantom.instance(number=number, StudyInstanceUID=STUDY) for number in range(1, count + 1)]
+    association = associate(pacs, (CT, ExplicitVRLittleEndian))
+    assert [association.send_c_store(one).Status for one in made] == [0x0000] * count
+    association.release()
 
 
 def provoke(pacs: MockPACS, one: Provocation, files: dict[str, Path], *, seconds: float = 20.0) -> Ran:
     """Run one of them, with timeouts of a second where it has some. An exit status of -1: it had to be killed."""
-    words: dict[str, object] = {"127.0.0.1": pacs.host, "11112": pacs.port, **files}
+    words: dict[str, object] = {"127.0.0.1": pacs.host, "11112": pacs.port, "11113": pacs.options.peer[0].port, **files}
     words["scenarios/certificates/ca.pem"] = FOLDER / "certificates" / "ca.pem"
     arguments = [words.get(word, word) for word in one.arguments]
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from mockpacs import MockPACS
 from tests.interop.programs import run, until
-from tests.interop.provoking import NAMES, answers, play, provocations, provoke, samples
+from tests.interop.provoking import NAMES, RETRIEVERS, answers, hold, play, provocations, provoke, samples
 
 OK, PENDING, FULL = "Success", "Pending", "Refused: OutOfResources"
 ABORTED, GAVE_UP = "Peer aborted Association (or never connected)", "Aborting Association"
@@ -33,6 +33,8 @@ def rejected(result: str, source: str, reason: str) -> Seen:
     return seen("Association Rejected", f"Result: Rejected {result}, Source: Service {source}", f"Reason: {reason}")
 
 
+SOME_FAILED = "Warning: SubOperationsCompleteOneOrMoreFailures"
+ALL_FAILED = "Refused: OutOfResourcesSubOperations"
 PRESENTATION = "Provider (Presentation Related)"
 FINE = seen(told=[OK])
 EXPECTED: dict[str, list[Seen]] = {
@@ -99,7 +101,34 @@ EXPECTED: dict[str, list[Seen]] = {
         seen("Echo Failed", GAVE_UP),
         seen("Unrecognized PDU type: 48", GAVE_UP),
     ],
+    "get-aborted": [seen(ABORTED, told=[PENDING])],
+    "get-cancel-ignored": [seen(told=[PENDING, PENDING, OK])],
+    "get-last-fails": [
+        seen("Completed Suboperations : 2", "Failed Suboperations    : 1", told=[PENDING, PENDING, SOME_FAILED])
+    ],
+    "get-nothing-comes": [seen(TIMED_OUT, told=[PENDING])],
+    "get-slow": [seen(told=[PENDING, PENDING, OK])],
+    "get-success-all-failed": [
+        seen("Completed Suboperations : 0", "Failed Suboperations    : 3", told=[PENDING, PENDING, OK])
+    ],
+    "get-wrong-counters": [
+        seen("Completed Suboperations : 1000", "Remaining Suboperations : 3", told=[PENDING, PENDING, OK])
+    ],
     "late-answer": [seen(TIMED_OUT, GAVE_UP)],
+    "move-aborted": [seen("Move Request Failed", ABORTED, told=[PENDING])],
+    "move-all-fail": [seen(told=[PENDING, PENDING, ALL_FAILED])],
+    "move-cancel-ignored": [seen("Sending Cancel Request", told=[PENDING, PENDING, OK])],
+    "move-destination-dies": [seen("Sub-Association Received", told=[PENDING, PENDING, SOME_FAILED])],
+    "move-destination-refuses": [seen(told=[PENDING, PENDING, ALL_FAILED])],
+    "move-destination-unknown": [seen(told=["Refused: MoveDestinationUnknown"])],
+    "move-for-ever": [seen("Sending Cancel Request", "(Cancel: SubOperationsTerminated", told=None)],
+    "move-hangs": [seen(TIMED_OUT, GAVE_UP, told=[PENDING])],
+    "move-last-fails": [seen(told=[PENDING, PENDING, SOME_FAILED])],
+    "move-no-failed-list": [seen(told=[PENDING, PENDING, SOME_FAILED])],
+    "move-says-success": [seen(told=[PENDING, PENDING, OK])],
+    "move-slow": [seen(told=[PENDING, PENDING, OK])],
+    "move-some-fail": [seen(told=[PENDING, PENDING, SOME_FAILED])],
+    "move-wrong-counters": [seen(told=[PENDING, PENDING, OK])],
     "no-answer": [seen(TIMED_OUT, GAVE_UP, told=[OK])],
     "no-context-accepted": [seen("No Acceptable Presentation Contexts")] * 2,
     "not-its-sop-class": [seen(told=["Error: DataSetDoesNotMatchSOPClass"])],
@@ -194,8 +223,15 @@ EXPECTED: dict[str, list[Seen]] = {
 }
 ENDLESS = ("find-cancel-ignored",)
 """Where the client never ends by itself."""
-NEEDS_LUCK = ("chaos-monday.yaml:",)
-"""Rules of which not each has to fire."""
+NEEDS_LUCK = ("chaos-monday.yaml:", "a cancel changes nothing")
+"""Rules of which not each has to fire; getscu never cancels."""
+ARRIVES = {
+    **dict.fromkeys(("get-aborted", "get-nothing-comes", "move-aborted", "move-destination-dies", "move-hangs"), 1),
+    **dict.fromkeys(("get-last-fails", "move-last-fails", "move-no-failed-list", "move-some-fail"), 2),
+    **dict.fromkeys(("get-success-all-failed", "move-all-fail", "move-destination-refuses", "move-says-success"), 0),
+    "move-destination-unknown": 0,
+}
+"""How many of three instances a retrieve brings where it does not bring all."""
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +248,12 @@ def test_a_scenario_does_what_it_says(
     name: str, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its command lines meet what they are to meet, every rule of it fires, and what it expects comes true."""
-    monkeypatch.chdir(tmp_path)  # findscu -X writes there
+    monkeypatch.chdir(tmp_path)  # findscu -X writes there, and so does who retrieves
     with play(name) as pacs:
         given = provocations(name)
+        is_retrieve = given[0].program in RETRIEVERS
+        if is_retrieve:
+            hold(pacs)
         assert len(given) == len(EXPECTED[name])
         for one, wanted in zip(given, EXPECTED[name], strict=True):
             ran = provoke(pacs, one, files, seconds=1.5 if name in ENDLESS else 20)
@@ -223,6 +262,7 @@ def test_a_scenario_does_what_it_says(
             assert missing == [], ran.text
             assert wanted.answers is None or answers(ran) == wanted.answers, ran.text
         AFTERWARDS.get(name, lambda _: None)(pacs)
+    assert len(list(tmp_path.glob("CT.*"))) == (ARRIVES.get(name, 3) if is_retrieve else 0)
     silent = [rule.name for rule in pacs.summary.rules if not rule.fired and not rule.name.startswith(NEEDS_LUCK)]
     assert silent == []
     assert pacs.summary.unmet == ()
