@@ -43,7 +43,7 @@ NETWORKERS = {"net", "replay", "control", "web", "app", "serving", "looping", "c
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},
-    "pydicom": {"wire", "traffic", "archive", "services", "scenario", "control"},
+    "pydicom": {"wire", "written", "traffic", "archive", "services", "scenario", "control"},
     "starlette": {"web"},
     "uvicorn": {"web"},
     "anyio": {"web"},

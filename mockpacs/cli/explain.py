@@ -32,7 +32,8 @@ def explain(
     ] = None,
     event: Annotated[str | None, _option("--event", "associate", "What happens, instead of a service.")] = None,
     at: Annotated[
-        str | None, _option("--at", "MOMENT", "before-response, received=256kB, pdu=3, ... [default: request]")
+        str | None,
+        _option("--at", "MOMENT", "before-response, received=256kB, sub-operation=3/12, ... [default: request]"),
     ] = None,
     status: Annotated[str | None, _option("--status", "STATUS", "Status of the response, at moments with one.")] = None,
     calling: Annotated[str | None, _option("--calling", "AET", "Calling AE title.")] = None,

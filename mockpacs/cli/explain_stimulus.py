@@ -20,11 +20,13 @@ from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.dictionary import tag_of
 from mockpacs.wire.part10 import FileMeta, decode_head, guess_transfer_syntax
 from mockpacs.written.kinds import Refused, nearest, quoted
-from mockpacs.written.numbers import Size
+from mockpacs.written.numbers import Size, Whole
 
 _SOP_CLASS: Final = 0x00080016
 _SOP_INSTANCE: Final = 0x00080018
 _LONGEST_HEAD: Final = 1 << 20
+_WITH_AMOUNT: Final = (Moment.RECEIVED, Moment.PDU, Moment.SUB_OPERATION)
+_PLACE: Final = Whole(1, 2**31 - 1)
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
 
 
@@ -83,7 +85,8 @@ def stimulus_of(said: Said, file: Path | None) -> Stimulus:
     meta = instance.meta if instance else FileMeta("", "", "")
     kind = _kind(said, has_file=file is not None)
     facts = _facts(said.key or (), instance)
-    moment, mark = _moment(said.at)
+    moment, mark, of = _moment(said.at)
+    is_sub_operation = moment is Moment.SUB_OPERATION
     if kind in EVENTS and said.at:
         raise ConfigurationError("--at: an event has no moments")
     classes = _uids(said.sop_class, models_of, "--sop-class") or _known(meta.sop_class)
@@ -94,12 +97,14 @@ def stimulus_of(said: Said, file: Path | None) -> Stimulus:
         kind,
         moment,
         mark,
+        of,
         calling=said.calling or "",
         called=said.called or "",
         peer=said.peer or "",
         sop_classes=classes,
         transfer_syntaxes=syntaxes,
-        sop_instance=meta.sop_instance if kind == "C-STORE" else "",
+        sop_instance=meta.sop_instance if kind == "C-STORE" or is_sub_operation else "",
+        instance_classes=classes if is_sub_operation else (),
         status=_status(said.status, kind),
         dataset=(lambda: facts) if facts else None,
     )
@@ -131,15 +136,20 @@ def _one_of(word: str, known: Sequence[str], flag: str) -> str:
     raise ConfigurationError(f"{flag}: {quoted(word)} is not one of {', '.join(known)}{nearest(word, known)}")
 
 
-def _moment(text: str | None) -> tuple[Moment, int]:
+def _moment(text: str | None) -> tuple[Moment, int, int]:
+    """The moment, its mark, and of how many sub-operations it is one, 0 when that is not said."""
     word, mark, amount = (text or "request").replace(":", "=").partition("=")
     found = next((moment for moment in Moment if moment == word.strip()), None)
     if found is None:
         raise ConfigurationError(f"--at: {quoted(word)} is not one of {', '.join(Moment)}{nearest(word, [*Moment])}")
-    if (found in (Moment.RECEIVED, Moment.PDU)) != bool(mark):
-        raise ConfigurationError("--at: received=256kB and pdu=3 have an amount, the other moments have none")
+    if (found in _WITH_AMOUNT) != bool(mark):
+        told = "received=256kB, pdu=3 and sub-operation=3/12 have an amount, the other moments have none"
+        raise ConfigurationError(f"--at: {told}")
     try:
-        return found, Size(0, 2**50).read(amount.strip()) if mark else 0
+        if found is Moment.SUB_OPERATION:
+            number, _, of = amount.partition("/")
+            return found, _PLACE.read(number.strip()), _PLACE.read(of.strip()) if of else 0
+        return found, Size(0, 2**50).read(amount.strip()) if mark else 0, 0
     except Refused as no:
         raise ConfigurationError(f"--at: {no.problems[0][1]}") from no
 

@@ -23,6 +23,7 @@ METAVARS = {
     "Seconds": "SECONDS",
     "Host": "HOST",
     "Title": "AET",
+    "PeerKind": "AET=HOST:PORT",
     "UserKind": "USER",
     "Seed": "N|random",
     "Port": "PORT",

@@ -19,7 +19,7 @@ UNMET = 1  # exit status: it served, and what the scenarios expected did not hap
 
 
 def serve(config: str | None = None, **given: Any) -> None:
-    """Answer as a PACS: C-ECHO, C-STORE, C-FIND, until Ctrl-C or SIGTERM.
+    """Answer as a PACS: C-ECHO, C-STORE, C-FIND, C-GET, C-MOVE, until Ctrl-C or SIGTERM.
 
     Words without a dash are scenarios, as --scenario takes them: files, or names that `mockpacs scenarios` lists. What
     their rules do not touch is answered by the standard. SIGHUP reads them again.
@@ -34,6 +34,7 @@ def serve(config: str | None = None, **given: Any) -> None:
       mockpacs serve --scenario small-lies --seed 7 --expect
       mockpacs serve --memory --port 0 --log-format json
       mockpacs serve --storage data/ --preload images/ --aet TESTPACS -v
+      mockpacs serve --peer WORKSTATION=127.0.0.1:11113
     """
     options = load(config, os.environ, {**given, "verbose": given.get("verbose") or None})
 
