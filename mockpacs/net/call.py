@@ -24,11 +24,19 @@ AHEAD_AT_MOST: Final = 63
 class Call:
     """What is said is taken as soon as it is said. Made in the event loop, and used from there."""
 
-    def __init__(self, outcomes: Iterator[Outcome], name: str, *, ahead_at_most: int = AHEAD_AT_MOST) -> None:
+    def __init__(
+        self,
+        outcomes: Iterator[Outcome],
+        name: str,
+        *,
+        ahead_at_most: int = AHEAD_AT_MOST,
+        hear: Callable[[Outcome], None] | None = None,
+    ) -> None:
         """``outcomes`` is read, and closed, in the thread, which is called ``mockpacs-{name}``.
 
         ``ahead_at_most``: outcomes that may have been said while what was taken is being sent; beyond it the thread
-        waits. 0: each is sent, and all that a scenario does then is done, before the next is made.
+        waits. 0: each is sent, and all that a scenario does then is done, before the next is made. ``hear``: told each
+        in the loop, before anything that the thread has the loop do later; then nothing is taken, nor waited for.
         """
         self.ended = asyncio.Event()
         """Whether the thread is done with the request and all that belongs to it."""
@@ -38,6 +46,7 @@ class Call:
         self._ahead = 0
         self._taken = 0  # of these, taken, and being sent until more is asked for
         self._ahead_at_most = ahead_at_most
+        self._hears = hear
         self._error: BaseException | None = None
         self._is_wanted = True
         self._changed = threading.Condition()
@@ -65,6 +74,13 @@ class Call:
             raise self._error
         return []
 
+    async def over(self) -> None:
+        """Return when the thread is done. Raises a defect of ours."""
+        await self.ended.wait()
+        self.thread.join()  # it is at its very end
+        if self._error is not None:
+            raise self._error
+
     def close(self) -> None:
         """Nothing more is wanted. The handler is left alone: what it still says goes nowhere."""
         with self._changed:
@@ -86,6 +102,9 @@ class Call:
 
     def _say(self, outcome: Outcome) -> bool:
         """Whether more is wanted."""
+        if self._hears is not None:
+            self._in_loop(partial(self._hears, outcome))
+            return self._is_wanted
         with self._changed:
             self._ahead += 1
             self._in_loop(partial(self._hear, outcome))
@@ -105,6 +124,11 @@ class Call:
             self._loop.call_soon_threadsafe(what)
 
 
-def retrieve_call(outcomes: Iterable[Outcome], association: Association, incoming: Incoming) -> Call:
-    """A retrieve at work."""
-    return Call(iter(outcomes), f"retrieve {association.number}.{incoming.number}", ahead_at_most=0)
+def retrieve_call(
+    outcomes: Iterable[Outcome],
+    association: Association,
+    incoming: Incoming,
+    hear: Callable[[Outcome], None] | None = None,
+) -> Call:
+    """A retrieve at work. ``hear``: sends a response at once; without it each is taken, and the next waits for that."""
+    return Call(iter(outcomes), f"retrieve {association.number}.{incoming.number}", ahead_at_most=0, hear=hear)

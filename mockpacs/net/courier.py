@@ -17,7 +17,7 @@ from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
 from mockpacs.net.peer import Peer
 from mockpacs.net.requestor import NotAssociated, Requestor
-from mockpacs.services.courier import Courier, Couriers, Delivery, Kind, SubOperation, Undeliverable
+from mockpacs.services.courier import Awaited, Courier, Couriers, Delivery, Kind, SubOperation, Undeliverable
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AcceptedContext, Command, CommandField, Tag, Value, can_carry_data
 from mockpacs.wire.dictionary import uid_name
@@ -96,7 +96,7 @@ class _Courier:
         sub: SubOperation,
         blocks: Iterable[bytes],
         origin: Mapping[int, Value],
-    ) -> Delivery:
+    ) -> Awaited:
         elements: dict[int, Value] = {
             Tag.AFFECTED_SOP_CLASS: sub.kind.sop_class,
             Tag.AFFECTED_SOP_INSTANCE: sub.sop_instance,
@@ -104,10 +104,23 @@ class _Courier:
             **origin,
         }
         try:
-            *_, final = asking.ask(context, CommandField.C_STORE_RQ, elements, blocks, cause=self._errand.cause)
+            sent = asking.begin(context, CommandField.C_STORE_RQ, elements, blocks, cause=self._errand.cause)
         except Unanswered as lost:
-            return Delivery(None, str(lost))
-        return Delivery(final.command.status, final.command.error_comment or "")
+            why = str(lost)
+            return lambda: self._lost(why)
+
+        def wait() -> Delivery:
+            try:
+                *_, final = sent.result()
+            except Unanswered as lost:
+                return self._lost(str(lost))
+            return Delivery(final.command.status, final.command.error_comment or "")
+
+        return wait
+
+    def _lost(self, why: str) -> Delivery:
+        """There is no response, nor will there be any."""
+        return Delivery(None, why)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Have the event loop do something. Raises `Undeliverable` when the server has stopped."""
@@ -143,8 +156,8 @@ class GetCourier(_Courier):
             raise Undeliverable(f"no SCP role for {uid_name(kind.sop_class)}")
         return tuple(contexts)
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Delivery:
-        """C-STORE a data set, and wait for the response."""
+    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+        """C-STORE a data set."""
         del size
         return self._store(self._asking, self._contexts[sub.kind.sop_class][transfer_syntax], sub, blocks, {})
 
@@ -188,15 +201,16 @@ class MoveCourier(_Courier):
             raise Undeliverable(f"{self._peer.aet} accepts no context for {uid_name(kind.sop_class)}")
         return tuple(contexts)
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Delivery:
-        """C-STORE a data set, and wait for the response."""
+    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+        """C-STORE a data set."""
         del size
         assert self._leg is not None
         context = self._contexts[sub.kind.sop_class][transfer_syntax]
-        delivery = self._store(self._leg.asking, context, sub, blocks, self._origin)
-        if delivery.status is None:
-            self._why_lost = delivery.why
-        return delivery
+        return self._store(self._leg.asking, context, sub, blocks, self._origin)
+
+    def _lost(self, why: str) -> Delivery:
+        self._why_lost = why
+        return super()._lost(why)
 
     def close(self) -> None:
         """Release the association, if it is still there."""

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final
+from concurrent.futures import Future
+from typing import Any, Final
 
 from mockpacs.net.environment import Environment
 from mockpacs.net.link import RECEIVE_BUFFER_SIZE
@@ -160,6 +162,21 @@ def _said(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and not is_name else error.strerror or str(error)
 
 
+def _looked_up(host: str, port: int) -> Future[list[tuple[Any, ...]]]:
+    """The addresses of a name. It may take minutes: in a thread of its own, as a stop waits for those of the loop."""
+    found: Future[list[tuple[Any, ...]]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def look_up() -> None:
+        try:
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name=f"mockpacs-resolver {host}", daemon=True).start()
+    return found
+
+
 async def _connected(peer: Peer) -> socket.socket:
     """A socket that is connected and does not block. Raises OSError: that of the last address tried."""
     loop = asyncio.get_running_loop()
@@ -167,7 +184,7 @@ async def _connected(peer: Peer) -> socket.socket:
         flags = socket.AI_NUMERICHOST
         found = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM, flags=flags)
     except socket.gaierror:
-        found = await loop.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
+        found = await asyncio.wrap_future(_looked_up(peer.host, peer.port))
     error = OSError(f"{peer.host} has no address")
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
@@ -184,3 +201,17 @@ async def _connected(peer: Peer) -> socket.socket:
         else:
             return sock
     raise error
+
+
+async def socket_to(peer: Peer, timeout_seconds: float) -> socket.socket:
+    """A socket that is connected to a peer, for who speaks on it without a server. Raises `NotAssociated`."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _connected(peer)
+    except TimeoutError:
+        why = f"no connection within {timeout_seconds:g} s"
+    except OSError as error:
+        why = _said(error)
+    except UnicodeError:
+        why = "that is no name of a host"
+    raise NotAssociated(f"{peer.address} cannot be reached: {why}")

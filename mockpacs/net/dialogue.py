@@ -236,24 +236,25 @@ class Dialogue:
         return self._count
 
     async def _retrieve(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
-        """A request with sub-operations: each response leaves before the next sub-operation begins."""
-        call = retrieve_call(outcomes, self._association, incoming)
-        final = None
-        try:
-            while batch := await call.take():
-                for outcome in batch:
-                    if outcome.status not in (PENDING, PENDING_WITH_WARNING):
-                        final = outcome
-                    elif self._sender.can_send:
-                        self._responder.respond(incoming, outcome)
+        """A request with sub-operations: a response leaves before the sub-operation that begins after it.
+
+        It is sent without waiting for the peer, who cannot fall far behind: it has to answer the sub-operations.
+        """
+        final: Outcome | None = None
+
+        def hear(outcome: Outcome) -> None:
+            nonlocal final
+            if outcome.status not in (PENDING, PENDING_WITH_WARNING):
+                final = outcome
+            elif self._sender.can_send:
+                self._responder.respond(incoming, outcome)
                 self._sender.flush()
-                await self._link.drained()
+
+        try:
+            await retrieve_call(outcomes, self._association, incoming, hear).over()  # or there is no thread left
         except Exception as error:  # noqa: BLE001 - as in _converse
             self._responder.trouble(incoming, error)
             final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
-        call.close()
-        await call.ended.wait()
-        call.thread.join()  # it is at its very end
         self._finish(incoming, final)
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from mockpacs.archive import StoredInstance
@@ -62,7 +63,7 @@ def prepared(instance: StoredInstance, accepted: Sequence[str], *, transcode: bo
     """
     stored = instance.transfer_syntax
     if stored in accepted:
-        return Prepared(stored, instance.size, instance.blocks())
+        return _as_stored(instance)
     target = next((form for form in forms(stored, transcode=transcode) if form in accepted), None)
     if target is None:
         raise Undeliverable(_no_way(stored, accepted, transcode=transcode))
@@ -71,6 +72,16 @@ def prepared(instance: StoredInstance, accepted: Sequence[str], *, transcode: bo
     from mockpacs.services.decompression import decompressed  # brings pydicom
 
     return converted(instance, target, decompressed(instance, implicit=Encoding.of(target).implicit))
+
+
+def _as_stored(instance: StoredInstance) -> Prepared:
+    """The stored bytes; a deflate stream of odd length gets the NUL it ends with by PS3.5 A.5, as peers refuse it else.
+
+    Every other data set of odd length is broken in a way that is not ours to mend.
+    """
+    if instance.transfer_syntax != DEFLATED or not instance.size % 2:
+        return Prepared(instance.transfer_syntax, instance.size, instance.blocks())
+    return Prepared(DEFLATED, instance.size + 1, chain(instance.blocks(), (b"\0",)))
 
 
 def converted(instance: StoredInstance, target: str, edits: Edits = NO_EDITS) -> Prepared:

@@ -41,6 +41,10 @@ class Delivery(NamedTuple):
     """Why it failed, for a person."""
 
 
+Awaited: TypeAlias = Callable[[], Delivery]
+"""Waits for what becomes of a sub-operation whose data set has been sent."""
+
+
 class Undeliverable(Exception):  # noqa: N818  it is an answer, not an error of the program
     """A sub-operation cannot be done; the text says why, for a person."""
 
@@ -60,8 +64,8 @@ class Courier(Protocol):
     def accepts(self, kind: Kind) -> Sequence[str]:
         """The transfer syntaxes in which an instance of this SOP class can be sent. Raises `Undeliverable`."""
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Delivery:
-        """C-STORE this data set, ``size`` bytes, and wait for the response.
+    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+        """C-STORE this data set, ``size`` bytes; what is returned is called to wait for the response.
 
         ``blocks`` is read in the caller's thread. What it raises is raised: before the first block nothing was sent;
         later the association is lost, as half a data set has left.

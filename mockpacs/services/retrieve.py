@@ -14,6 +14,7 @@ from typing import Final, Literal
 from mockpacs.archive import Archive, Model, Selected, StoredInstance
 from mockpacs.errors import IdentifierError, StorageError
 from mockpacs.services import bulk_data, conversion
+from mockpacs.services.ahead import Ahead
 from mockpacs.services.conversion import Prepared
 from mockpacs.services.courier import Courier, Delivery, Kind, SubOperation, Undeliverable
 from mockpacs.services.request import Lane, Outcome, Request
@@ -108,21 +109,24 @@ class RetrieveService:
         tally, pace = Tally(len(selected)), _Pace(self.options.pending_interval, self.clock)
         encoding = Encoding.of(request.context.transfer_syntax)
         courier.open([Kind(*pair) for pair in selected.kinds])
-        instances = _numbered(selected, tally)
-        while tally.remaining:
-            if request.cancelled():
-                yield tally.cancelled(encoding)
-                return
-            found = next(instances, None)
-            if found is None:
-                break
-            sub, instance = found
-            tally.add(sub.sop_instance, self._deliver(courier, sub, instance))
-            if tally.remaining and pace.is_due():
-                yield tally.pending()
+        with closing(Ahead(_numbered(selected))) as instances:
+            while tally.remaining:
+                if request.cancelled():
+                    yield tally.cancelled(encoding)
+                    return
+                found = instances.next()
+                if found is None:
+                    tally.lose(instances.problem)
+                    break
+                sub, instance = found
+                tally.add(sub.sop_instance, self._deliver(courier, sub, instance, instances))
+                if tally.remaining and pace.is_due():
+                    yield tally.pending()
         yield tally.final(encoding)
 
-    def _deliver(self, courier: Courier, sub: SubOperation, instance: StoredInstance | None) -> Delivery:
+    def _deliver(
+        self, courier: Courier, sub: SubOperation, instance: StoredInstance | None, instances: Ahead
+    ) -> Delivery:
         decided = courier.decide(sub)
         if decided is not None:
             return decided
@@ -130,9 +134,13 @@ class RetrieveService:
             return Delivery(None, "deleted meanwhile")
         try:
             prepared = self._prepared(instance, courier.accepts(sub.kind))
-            return courier.send(sub, prepared.transfer_syntax, prepared.size, prepared.blocks)
+            blocks = instances.blocks_of(prepared, instance)
+            response = courier.send(sub, prepared.transfer_syntax, prepared.size, blocks)
         except (Undeliverable, StorageError, OSError) as error:
             return Delivery(None, str(error))
+        if self.bulk_data:
+            instances.look()  # while the peer takes this one
+        return response()
 
     def _prepared(self, instance: StoredInstance, accepted: Sequence[str]) -> Prepared:
         if self.bulk_data:
@@ -140,14 +148,11 @@ class RetrieveService:
         return bulk_data.prepared(instance, accepted)
 
 
-def _numbered(selected: Selected, tally: Tally) -> Iterator[tuple[SubOperation, StoredInstance | None]]:
-    """The sub-operations in order. When the index cannot be read any more, those that remain have failed."""
-    try:
-        for number, (uid, instance) in enumerate(selected, 1):
-            kind = Kind(instance.sop_class, instance.transfer_syntax) if instance else _UNKNOWN_KIND
-            yield SubOperation(number, tally.of, kind, uid), instance
-    except StorageError as error:
-        tally.lose(str(error))
+def _numbered(selected: Selected) -> Iterator[tuple[SubOperation, StoredInstance | None]]:
+    """The sub-operations in order. Raises StorageError when the index cannot be read any more."""
+    for number, (uid, instance) in enumerate(selected, 1):
+        kind = Kind(instance.sop_class, instance.transfer_syntax) if instance else _UNKNOWN_KIND
+        yield SubOperation(number, len(selected), kind, uid), instance
 
 
 class _Pace:

@@ -182,7 +182,9 @@ def move(pacs: Any, identifier: Dataset, destination: str, model: str = STUDY_RO
         association.release()
 
 
-def get(pacs: Any, identifier: Dataset, pairs: Sequence[Pair], model: str = STUDY_ROOT_GET, **how: Any) -> Any:
+def get(
+    pacs: Any, identifier: Dataset, pairs: Sequence[Pair], model: str = STUDY_ROOT_GET, **how: Any
+) -> tuple[Ended, Receiver]:
     """C-GET on an association of its own that proposes a context for each pair: how it ended, and what arrived.
 
     ``roles``: the SOP classes for which the role of an SCP is proposed, all by default; ``behaviour`` as a receiver's.
@@ -195,7 +197,7 @@ def get(pacs: Any, identifier: Dataset, pairs: Sequence[Pair], model: str = STUD
         pacs,
         (model, ExplicitVRLittleEndian),
         *((sop_class, [syntax]) for sop_class, syntax in pairs),
-        ext_neg=[build_role(sop_class, scp_role=True) for sop_class in roles],
+        ext_neg=[*(build_role(sop_class, scp_role=True) for sop_class in roles), *how.pop("ext_neg", [])],
         evt_handlers=[(evt.EVT_C_STORE, receiver._stored)],
         **how,
     )

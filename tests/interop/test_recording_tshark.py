@@ -24,7 +24,7 @@ from tests.interop.programs import run, until
 from tests.interop.test_tls import make
 from tests.net.wire_client import CONTEXTS, EXPLICIT, WireClient, ct_image, element
 
-_MESSAGE = re.compile(r"^    PDV, ([CN]-\w+(?:-\w+)*-(?:RQ|RSP))(?: ID=\d+)?(?: \(|$)", re.MULTILINE)
+_MESSAGE = re.compile(r"^    PDV, ([CN]-\w+(?:-\w+)*-(?:RQ|RSP))(?: ID=\d+)?(?: [RCFW]=\d+)*(?: \(|$)", re.MULTILINE)
 _STATUS = re.compile(r"^        \(0000,0900\) .*\((0x[0-9a-f]+)\)$", re.MULTILINE)
 MALFORMED = "_ws.malformed"
 COMPLAINTS = ("tcp.analysis.flags", MALFORMED, "dicom.pdv.ctx.invalid", "dicom.pdu_length.invalid")

@@ -12,8 +12,10 @@ import pytest
 from mockpacs import MockPACS
 from tests.interop import judge, phantom
 from tests.interop.collection import COLLECTION, uid
+from tests.interop.inputs import named
 from tests.interop.programs import Retrieved, free_port, getscu, movescu, run, storescp
 from tests.interop.retrieving import at_once
+from tests.interop.test_retrieve_files import store, studies
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +198,25 @@ def test_a_storescp_that_makes_trouble_fails_the_sub_operations_only(
     assert sorted(moved.failed_list) == sorted([uid(1, 1, 1), uid(1, 1, 2), uid(1, 2, 1)])
     assert_counted(movescu(archive.pacs, "STORESCP", "-S", ["QueryRetrieveLevel=STUDY", S1]), 3)
     taken(archive.received)
+
+
+@pytest.mark.usefixtures("bytes_as_they_are")
+def test_getscu_counts_what_it_does_not_take(tmp_path: Path) -> None:
+    """It has to be told so without the list: DCMTK 3.6.7 does not read the data set of a final response to C-GET."""
+    with MockPACS(storage=tmp_path / "storage") as pacs:
+        store(pacs, [named("JPEG2000.dcm"), named("CT_small.dcm")])
+        found = studies(judge.stored(tmp_path / "storage"))
+        level = ["QueryRetrieveLevel=STUDY", "StudyInstanceUID=" + "\\".join(found)]
+        got = getscu(pacs, tmp_path / "got", "-S", level)
+        assert pacs.exchanges[-1].comment == "1 of 2 failed: needs --transcode: JPEG 2000 Image Compression"
+    assert got.steps[-1] == (0xB000, None, 1, 1, 0), got.text
+    assert [content[1] for content in taken(tmp_path / "got")] == [named("CT_small.dcm").sop_instance]
+
+
+def test_only_what_a_peer_is_known_to_take_is_proposed_to_it(archive: Archive, tmp_path: Path) -> None:
+    with storescp(tmp_path / "other", "+xa") as port:
+        archive.pacs.peers.add("OLD", "127.0.0.1", port, transfer_syntaxes=["implicit"])
+        assert_counted(movescu(archive.pacs, "OLD", "-S", ["QueryRetrieveLevel=STUDY", S1]), 3)
+    received = judge.by_instance((tmp_path / "other").iterdir())
+    assert {file.transfer_syntax for file in received.values()} == {"1.2.840.10008.1.2"}
+    assert sorted(received) == sorted([uid(1, 1, 1), uid(1, 1, 2), uid(1, 2, 1)])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset
+from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.presentation import build_role
 
 from mockpacs import MockPACS
@@ -101,6 +103,24 @@ def test_every_model_is_moved_and_got(pacs: MockPACS, model: str, identifier: Da
     assert (ended.status, ended.counts) == (got.status, got.counts) == (0x0000, (len(expected), 0, 0))
     assert sorted(receiver.sop_instances) == sorted(arrived.sop_instances) == sorted(expected)
     assert arrived.contents == receiver.contents
+
+
+@pytest.mark.parametrize("model", [STUDY_ROOT_MOVE, STUDY_ROOT_GET])
+def test_relational_retrieve_is_agreed_on(pacs: MockPACS, model: str) -> None:
+    """A series without its study, which is refused where it was not agreed on (PS3.4 C.5.2.1.1)."""
+    series = scu.keys("SERIES", SeriesInstanceUID=[uid(1, 1), uid(4, 1)])
+    for relational, status, count in ((b"\1", 0x0000, 4), (b"\1\1", 0x0000, 4), (b"\0", 0xA900, -1)):
+        with receiving(BOTH) as receiver:
+            pacs.peers.add("RECEIVER", "127.0.0.1", receiver.port)
+            offer = SOPClassExtendedNegotiation()
+            offer.sop_class_uid = UID(model)
+            offer.service_class_application_information = relational
+            if model == STUDY_ROOT_MOVE:
+                ended = move(pacs, series, "RECEIVER", ext_neg=[offer])
+            else:
+                ended, receiver = get(pacs, series, BOTH, ext_neg=[offer])
+        assert (ended.status, ended.counts[0]) == (status, count)
+        assert len(receiver.arrivals) == max(count, 0)
 
 
 def test_pending_responses_count_down(pacs: MockPACS) -> None:

@@ -19,6 +19,8 @@ from tests.interop.test_recording_tshark import assert_no_complaints, assert_sam
 from tests.interop.test_tls import make
 
 EXPLICIT = "1.2.840.10008.1.2.1"
+LARGE = 300_000
+"""Bytes. Wireshark exports only objects that come in several pieces."""
 STUDY = ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={uid(1)}"]
 
 
@@ -46,7 +48,7 @@ def by(records: list[Record], **wanted: Any) -> list[Exchange]:
     return [one for one in exchanges if all(getattr(one, name) == value for name, value in wanted.items())]
 
 
-@pytest.mark.parametrize("size", [1_000, 300_000])
+@pytest.mark.parametrize("size", [1_000, LARGE])
 def test_a_move_by_dcmtk_has_two_connections_that_are_read_without_complaint(tmp_path: Path, size: int) -> None:
     records: list[Record] = []
     with serving(tmp_path, records) as pacs, storescp(tmp_path / "received") as port:
@@ -68,7 +70,8 @@ def test_a_move_by_dcmtk_has_two_connections_that_are_read_without_complaint(tmp
     assert ours.count("PDU Type: ASSOC Request (0x01)\n") == 1
     assert ours.count("Move Originator Application Entity Title") == 4
     assert ours.count("PDU Type: RELEASE Request (0x05)\n") == 1
-    assert exported(path, tmp_path / "objects") == 8  # stored, and moved
+    if size >= LARGE:
+        assert exported(path, tmp_path / "objects") == 8  # stored, and moved
 
 
 def streams(path: Path) -> list[str]:
@@ -77,7 +80,7 @@ def streams(path: Path) -> list[str]:
     return tshark(path, "-Y", "tcp.flags.syn == 1 and tcp.flags.ack == 0", *fields).splitlines()
 
 
-@pytest.mark.parametrize("size", [1_000, 300_000])
+@pytest.mark.parametrize("size", [1_000, LARGE])
 def test_a_get_by_dcmtk_has_requests_in_both_directions(tmp_path: Path, size: int) -> None:
     records: list[Record] = []
     with serving(tmp_path, records) as pacs:
@@ -93,7 +96,8 @@ def test_a_get_by_dcmtk_has_requests_in_both_directions(tmp_path: Path, size: in
     from_us = tshark(path, "-Y", f"tcp.srcport == {port}", "-O", "dicom")
     assert from_us.count("PDV, C-GET-RSP ID=") == 4
     assert from_us.count("C-STORE-RQ") >= 4
-    assert exported(path, tmp_path / "objects") == 8
+    if size >= LARGE:
+        assert exported(path, tmp_path / "objects") == 8
 
 
 def test_a_move_with_failures_over_tls_is_seen_in_clear(tmp_path: Path) -> None:

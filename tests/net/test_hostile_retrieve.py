@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,7 @@ from tests.net.retrieving import (
     take,
     uid_of,
 )
+from tests.net.test_hostile_fuzz import damage
 from tests.net.wire_client import CT, RETRIEVE_CONTEXTS, WireClient, ct_image
 
 Serve = Callable[..., Served]
@@ -252,7 +255,6 @@ INSTEAD_OF_A_RESPONSE: dict[str, Callable[[Leg, Command], object]] = {
     "a release request": lambda leg, _: leg.send(encode_pdu(ReleaseRQ())),
     "an association request": lambda leg, _: leg.send(leg.request_bytes),
     "a context that was not accepted": lambda leg, command: leg.answer(command, context_id=99),
-    "a data set that never ends": lambda leg, command: leg.send(leg.answer_bytes(command, data=bytes(100))[:-50]),
     "an association answer": lambda leg, _: leg.send(accepted(leg)),
     "a command set that is none": lambda leg, _: leg.send(b"\4\0\0\0\0\x0a\0\0\0\6\1\3ABCD"),
     "pending for ever": lambda leg, command: leg.answer(command, 0xFF00),
@@ -284,6 +286,19 @@ def test_anything_but_a_response(hasty: Pair, say: Callable[[Leg, Command], obje
     assert told == [(0, ""), (None, "the association ended before the answer")]
     assert client.echo() == 0
     server.still_serves()
+
+
+def test_a_response_whose_data_set_never_ends_has_a_status_all_the_same(hasty: Pair) -> None:
+    server, destination = hasty
+    fill(server, 2)
+    client = moving(server, destination)
+    leg = destination.associated()
+    _, command, _ = leg.message_in()
+    leg.send(leg.answer_bytes(command, 0xB000, data=bytes(100))[:-50])
+    assert leg.read_abort() == (0, 0)
+    leg.socket.close()
+
+    assert final(client)[0] == Counted(0xB000, 0, 1, 1)
 
 
 ALSO_A_RESPONSE: dict[str, Callable[[Leg, Command], object]] = {
@@ -440,6 +455,39 @@ def test_a_destination_that_reads_slowly_is_waited_for(serve: Serve, destination
     assert final(client)[0] == Counted(0, 1, 0, 0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_answers(serve: Serve, destination: Make, seed: int) -> None:
+    """Whatever becomes of them, each C-MOVE is answered, and the recording tells what was reported."""
+    many = [destination(f"D{n}") for n in range(12)]
+    server = serve(peer=[there.option for there in many], **SHORT)
+    fill(server, 3)
+    clients = [moving(server, there, calling=f"RAW{n}") for n, there in enumerate(many)]
+    playing = [
+        threading.Thread(target=_answer_badly, args=(there, random.Random(100 * seed + n)))
+        for n, there in enumerate(many)
+    ]
+    for one in playing:
+        one.start()
+    for client in clients:
+        said, _, _ = final(client)
+        assert (said.completed or 0) + (said.failed or 0) + (said.warning or 0) == 3
+    for one in playing:
+        one.join()
+    assert not [one.text for one in server.notices("trouble") if "failed in the server" in one.text]
+
+
+def _answer_badly(there: Destination, noise: random.Random) -> None:
+    leg = there.asked()
+    with suppress(AssertionError, OSError):  # what comes from the server is looked at elsewhere
+        leg.send(damage(noise, accepted(leg)) if noise.random() < 0.4 else accepted(leg))
+        for _ in range(3):
+            _, command, _ = leg.message_in()
+            response = leg.answer_bytes(command)
+            leg.send(damage(noise, response) if noise.random() < 0.6 else response)
+        leg.released()
+    leg.socket.close()
+
+
 # the end of an association to a destination
 
 
@@ -582,6 +630,18 @@ def test_a_release_in_the_middle_of_a_get_ends_it_in_order(server: Served) -> No
     assert failed_list(data) == [uid_of(2), uid_of(3)]
     assert isinstance(client.read(), ReleaseRP)
     client.hear_nothing_more()
+
+
+def test_an_answer_behind_a_release_is_none(server: Served) -> None:
+    """PS3.8 9.2: who has asked for the release sends no data any more."""
+    fill(server, 2)
+    client = getting(server)
+    context_id, command, _ = next_sub_operation(client)
+    client.send(encode_pdu(ReleaseRQ()), client.message(context_id, response_to(command, 0)))
+    while isinstance(pdu := client.read(), PDataTF):
+        pass
+    assert pdu == Abort(2, 2)
+    assert [one.status for one in legs(server)] == [None]
 
 
 def test_a_release_behind_a_get_that_has_not_begun(server: Served) -> None:
@@ -832,6 +892,28 @@ def test_what_is_deleted_meanwhile_fails_alone(server: Served) -> None:
     assert final_response.failed_sub_operations == 120 - len(got)
 
 
+@pytest.mark.parametrize("rules", ["", "rules: [{ when: { service: C-GET, at: { sub-operation: 9 } }, then: abort }]"])
+def test_a_system_without_a_thread_left(serve: Serve, monkeypatch: pytest.MonkeyPatch, rules: str) -> None:
+    server = serve(rules, record=False)  # where a defect of ours is not told
+    images = fill(server, 1)
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if "retrieve" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        client = getting(server)
+        (response, _) = client.response()
+    assert (response.status, response.error_comment) == (0x0110, "RuntimeError in the server")
+    assert len(server.notices("trouble")) == 1
+    client.send(client.get_request(study()))
+    assert take(client, 0) == images
+    assert final(client)[0] == Counted(0, 1, 0, 0)
+
+
 # a stop in the middle of it
 
 
@@ -906,6 +988,37 @@ def test_a_stop_while_connecting(serve: Serve) -> None:
         ended(server)
 
         assert client.read_abort() == (0, 0)
+
+
+def test_a_stop_while_a_name_is_looked_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks it up cannot be interrupted, and is not waited for."""
+    asked, answer = threading.Event(), threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow(host: str, *more: Any, **how: Any) -> Any:
+        if host == "slow.example" and not how.get("flags"):
+            asked.set()
+            assert answer.wait(60)
+        return look_up(host, *more, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    server = serve()
+    fill(server, 2)
+    server.pacs.peers.add("SLOW", "slow.example", 104)
+    client = retriever(server)
+    client.send(client.move_request(study(), "SLOW"))
+    server.wait_until(asked.is_set)
+    stopping = threading.Thread(target=ended, args=(server,))
+    stopping.start()
+    stopping.join(20)
+    is_stopped = not stopping.is_alive()
+    answer.set()
+    for thread in threading.enumerate():
+        if thread is stopping or thread.name.startswith("mockpacs-resolver"):
+            thread.join()
+
+    assert is_stopped
+    assert client.read_abort() == (0, 0)
 
 
 def test_a_stop_while_an_association_is_asked_for(pair: Pair) -> None:

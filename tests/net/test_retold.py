@@ -13,7 +13,9 @@ from mockpacs.traffic.exchange import Answer, Exchange, Notice, Record
 from mockpacs.traffic.recording.recording import Recording
 from mockpacs.wire import CommandField
 from tests.net.conftest import Served
+from tests.net.destination import Destination
 from tests.net.retold import differences
+from tests.net.retrieving import fill, final, moving, study, take
 from tests.net.wire_client import ct_image, element
 
 Serve = Callable[..., Served]
@@ -71,6 +73,62 @@ def test_what_only_one_of_them_has_is_found(told: tuple[list[Record], Path], tmp
     exchanges = [record for record in records if isinstance(record, Exchange)]
     backwards = [record for record in records if isinstance(record, Notice)] + exchanges[::-1]
     assert differences(backwards, path) == ["the exchanges of an association are in another order"]
+
+
+# with associations that the server opened
+
+
+@pytest.fixture
+def retrieved(serve: Serve, destination: Callable[..., Destination]) -> tuple[list[Record], Path]:
+    """What a server reported of a C-MOVE and a C-GET, and its recording."""
+    there = destination()
+    served = serve(peer=[there.option])
+    fill(served, 1)
+    client = moving(served, there)
+    leg = there.associated()
+    leg.take(0xA700)
+    leg.released()
+    assert final(client)[0].status == 0xA702
+    client.send(client.get_request(study()))
+    take(client, 0xB000)
+    assert final(client)[0].status == 0xB000
+    client.release()
+    client.socket.close()
+    leg.socket.close()
+    served.pacs.stop()
+    assert served.recording is not None
+    return served.records, served.recording
+
+
+LEG: dict[str, Callable[[Exchange], Exchange]] = {
+    **EXCHANGE,
+    "who asked": lambda one: replace(one, asked_by_us=not one.asked_by_us),
+    "cause": lambda one: replace(one, cause="9.9"),
+    "counts": lambda one: replace(one, counts=(9, 9, 9)),
+    "who opened": lambda one: replace(
+        one, association=replace(one.association, by_us=not one.association.by_us, server="?")
+    ),
+    "what it was opened for": lambda one: replace(one, association=replace(one.association, cause="9.9")),
+}
+
+
+@pytest.mark.parametrize("change", LEG.values(), ids=LEG)
+def test_a_changed_leg_is_found(retrieved: tuple[list[Record], Path], change: Callable[[Exchange], Exchange]) -> None:
+    records, path = retrieved
+    assert differences(records, path) == []
+    assert sum(isinstance(one, Exchange) and one.asked_by_us for one in records) == 2
+    for at, record in enumerate(records):
+        if isinstance(record, Exchange):
+            assert differences([*records[:at], change(record), *records[at + 1 :]], path) != [], record
+
+
+def test_a_notice_of_a_leg_that_only_one_of_them_has_is_found(retrieved: tuple[list[Record], Path]) -> None:
+    records, path = retrieved
+    theirs = [one for one in records if isinstance(one, Notice) and one.association and one.association.by_us]
+    assert [one.kind for one in theirs] == ["opened", "released"]
+    for one in theirs:
+        assert differences([other for other in records if other is not one], path) != []
+        assert differences([replace(one, text="?") if other is one else other for other in records], path) != []
 
 
 # a real recording, cut anywhere

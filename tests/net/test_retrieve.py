@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mockpacs.traffic.exchange import Exchange
 from mockpacs.wire import APPLICATION_CONTEXT, AssociateRJ, CommandField, ProposedContext, Tag, encode_pdu
 from mockpacs.wire.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from tests.net.conftest import Served
@@ -296,6 +297,10 @@ def test_requests_behind_a_move_wait_for_it(pair: Pair) -> None:
     client.release()
 
 
+def moves(server: Served) -> list[Exchange]:
+    return [one for one in server.exchanges if one.service == "C-MOVE"]
+
+
 def test_two_moves_at_the_same_time_have_an_association_each(pair: Pair) -> None:
     server, destination = pair
     fill(server, 2)
@@ -308,7 +313,8 @@ def test_two_moves_at_the_same_time_have_an_association_each(pair: Pair) -> None
         leg.released()
     for client in clients:
         assert final(client)[0] == Counted(0, 2, 0, 0)
-    assert {one.cause for one in legs(server)} == {"2.1", "3.1"}
+    server.wait_for(lambda: len(moves(server)) == 2)
+    assert {one.cause for one in legs(server)} == {one.id for one in moves(server)}
 
 
 def test_a_move_to_the_server_itself(serve: Serve) -> None:
@@ -350,7 +356,7 @@ def test_the_exchanges_of_a_move_say_why_they_were(pair: Pair) -> None:
     final(client)
     client.release()
 
-    stores, (move,) = legs(server), [one for one in server.exchanges if one.service == "C-MOVE"]
+    stores, (move,) = legs(server), moves(server)
     assert (move.id, move.counts, move.asked_by_us, move.cause) == ("2.1", (1, 1, 0), False, "")
     for n, (one, image, status) in enumerate(zip(stores, images, (0, 0xA700), strict=True), 1):
         assert (one.id, one.service, one.status, one.cause) == (f"3.{n}", "C-STORE", status, "2.1")
@@ -517,3 +523,27 @@ def test_a_cancel_of_a_move_after_a_failure(pair: Pair) -> None:
     assert said == Counted(0xFE00, 1, 1, 0, 1)
     assert failed_list(data) == [uid_of(2)]
     assert client.echo() == 0
+
+
+# what is recorded of it
+
+
+@pytest.mark.parametrize("pixels", [64, 40_000])
+def test_legs_that_go_on_in_a_new_part_of_the_recording(serve: Serve, destination: Make, pixels: int) -> None:
+    """Each part can be read on its own; that all of them tell what was reported is seen when the server ends."""
+    there = destination()
+    server = serve(peer=[there.option], recording_size="64 KiB")
+    count = 60 if pixels == 64 else 8
+    images = fill(server, count, pixels=pixels)
+    client = moving(server, there)
+    leg = there.associated()
+    assert [data for _, _, data in leg.take(*[0] * count)] == images
+    leg.released()
+    assert final(client)[0] == Counted(0, count, 0, 0)
+    client.send(client.get_request(study()))
+    assert take(client, *[0] * count) == images
+    assert final(client)[0] == Counted(0, count, 0, 0)
+    client.release()
+
+    assert len({one.place.path for one in server.exchanges if one.place}) > 2
+    assert [one.cause for one in legs(server)] == ["2.1"] * count + ["2.2"] * count

@@ -82,7 +82,8 @@ def test_real_files_are_converted_and_keep_every_value(archive: Archive, path: P
 
     assert sent.transfer_syntax == target
     if target == about.transfer_syntax:
-        assert b"".join(sent.blocks) == data
+        padding = b"\0" * (len(data) % 2 if target == DEFLATED else 0)  # PS3.5 A.5
+        assert b"".join(sent.blocks) == data + padding
         return
     is_swapped = about.transfer_syntax == BIG
     original = dcmread(path, force=True)

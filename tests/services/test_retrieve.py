@@ -14,7 +14,7 @@ from pydicom.filereader import read_dataset
 
 from mockpacs.archive import Archive, FileMeta, Model
 from mockpacs.errors import StorageError
-from mockpacs.services.courier import Courier, Delivery, Kind, SubOperation, Undeliverable
+from mockpacs.services.courier import Awaited, Courier, Delivery, Kind, SubOperation, Undeliverable
 from mockpacs.services.request import Lane, Outcome, Request, SubOperations
 from mockpacs.services.retrieve import RetrieveOptions, RetrieveService, agree
 from mockpacs.wire import AcceptedContext, CommandField, Tag, request
@@ -58,14 +58,14 @@ class Visit:
             raise self.refuses[kind.sop_class]
         return self.accepted
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Delivery:
+    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
         data = b"".join(blocks)
         assert len(data) == size
         answer = self.answers.get(sub.sop_instance, OK)
         if isinstance(answer, Exception):
             raise answer
         self.sent[sub.sop_instance] = transfer_syntax, data
-        return answer
+        return lambda: answer
 
     def close(self) -> None:
         self.closed += 1

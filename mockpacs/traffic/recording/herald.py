@@ -31,6 +31,7 @@ class Herald:
         self._ours = ours
         self._remarks = remarks
         self._awaited: list[Notice] = []
+        self._has_told_abort = False
         self._held: list[Record] | None = [] if ours is None else None
 
     @property
@@ -49,6 +50,8 @@ class Herald:
 
     def announce(self, kind: str, text: str, by: Role | None) -> None:
         """Tell something that the live server says as well; ``by``: whose doing it is."""
+        if kind == "aborted" and self._has_told_abort:
+            return  # it left behind what the peer had not taken: what was said of it had left before
         notice = Notice(self.when, kind, text, self.association, words.is_detail(kind, text))
         said = self._remarks.notice(kind)
         if said is not None:
@@ -65,6 +68,7 @@ class Herald:
         for kind, text in said:
             seen = next((notice for notice in self._awaited if notice.kind == kind), None)
             if seen is None:
+                self._has_told_abort = self._has_told_abort or kind == "aborted"
                 self.note(kind, text, detail=words.is_detail(kind, text))
             else:
                 self._awaited.remove(seen)

@@ -209,9 +209,10 @@ class Session:
     def _objection(self, seen: CommandSeen) -> str:
         """Why a message is none: nobody looks at it. Of what others did nothing is known but what is seen."""
         is_by_peer = self._ours not in (None, seen.sender)
-        if self._over_since is not None and (seen.command.is_request or (is_by_peer and self._exchanges.awaits(seen))):
+        is_awaited = seen.command.is_request or (is_by_peer and self._exchanges.awaits(seen))
+        if self._over_since is not None and is_awaited:
             return "after the end of the association"
-        if self._releasing is seen.sender and seen.command.is_request:
+        if self._releasing is seen.sender and is_awaited:
             return "after its release request"
         if not is_by_peer:
             return ""
