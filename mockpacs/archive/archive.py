@@ -126,13 +126,19 @@ class Archive:
         """
         return _readable(query.find(self.index, self.files, identifier, encoding, model, options, cancelled))
 
-    def retrieve(self, identifier: bytes, encoding: Encoding, model: Model | None, *, relational: bool) -> Selected:
+    def retrieve(
+        self, identifier: bytes, encoding: Encoding, model: Model | None, *, relational: bool, frames: bool = False
+    ) -> Selected:
         """What a C-MOVE or C-GET asks for (PS3.4 C.4.2.2.1); model None knows SOP Instance UIDs alone (Y.6, Z.6).
+
+        ``frames``: the model can ask for frames (Y.3), which is refused, as they are not extracted.
 
         Raises IdentifierError for an identifier that cannot be answered, StorageError when the index cannot be read.
         """
         with _told("The index cannot be read"):
-            return retrieving.retrieve(self.index, self._current, identifier, encoding, model, relational=relational)
+            return retrieving.retrieve(
+                self.index, self._current, identifier, encoding, model, relational=relational, frames=frames
+            )
 
     def syntaxes_of(self, sop_class: str) -> builtins.list[str]:
         """Transfer Syntax UIDs of the latest instances of a SOP class, the most frequent first; [] without any."""

@@ -18,27 +18,29 @@ from mockpacs.archive.index import Level
 from mockpacs.archive.instance import StoredInstance
 from mockpacs.archive.model import DEPTH, LEVELS, UNIQUE_KEY, Model
 from mockpacs.archive.prefilter import one_of
-from mockpacs.errors import IdentifierError
-from mockpacs.wire.dataset import Encoding
+from mockpacs.errors import IdentifierError, StorageError
+from mockpacs.wire.dataset import Element, Encoding
 from mockpacs.wire.dictionary import name_of
 
 Lookup = Callable[[Sequence[str]], Mapping[str, StoredInstance]]
-"""The instances of these SOP Instance UIDs that are stored now."""
+"""The instances of these SOP Instance UIDs that are stored now. Raises StorageError."""
 
 BLOCK: Final = 50
 """Instances looked up at once: few, so that what is sent is what is stored when its turn comes."""
 
 _FRAMES_NOT_EXTRACTED: Final = 0xAA02  # PS3.4 Table Y.4-1
+_FRAME_KEYS: Final = (0x00081161, 0x00081162, 0x00081163)
+"""Simple Frame List, Calculated Frame List, Time Range: what selects frames of an instance (PS3.4 Y.3)."""
 _SAMPLE: Final = 100
 SYNTAXES: Final = f"SELECT transfer_syntax_uid FROM instance WHERE sop_class_uid = ? ORDER BY id DESC LIMIT {_SAMPLE}"
-_WANTED: Final = frozenset((QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET, *UNIQUE_KEY.values()))
+_WANTED: Final = frozenset((QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET, *UNIQUE_KEY.values(), *_FRAME_KEYS))
 
 
 class Selected:
     """The instances of a retrieve as they were when it was asked for; ``len()`` says how many, also 0.
 
     Iterating gives each SOP Instance UID, in the order of storing, with what is stored of it when its turn comes: None
-    when it was deleted since. Any thread may ask for the next; StorageError when the index cannot be read.
+    when it was deleted since, the reason when the index cannot be read. Any thread may ask for the next.
     """
 
     def __init__(self, sop_instances: Sequence[str], kinds: Mapping[tuple[str, str], int], lookup: Lookup) -> None:
@@ -50,10 +52,14 @@ class Selected:
     def __len__(self) -> int:
         return len(self._sop_instances)
 
-    def __iter__(self) -> Iterator[tuple[str, StoredInstance | None]]:
+    def __iter__(self) -> Iterator[tuple[str, StoredInstance | StorageError | None]]:
         for start in range(0, len(self._sop_instances), BLOCK):
             block = self._sop_instances[start : start + BLOCK]
-            stored = self._lookup(block)
+            stored: Mapping[str, StoredInstance | StorageError]
+            try:
+                stored = self._lookup(block)
+            except StorageError as error:
+                stored = dict.fromkeys(block, error)
             for sop_instance in block:
                 yield sop_instance, stored.get(sop_instance)
 
@@ -73,11 +79,13 @@ def retrieve(
     model: Model | None,
     *,
     relational: bool,
+    frames: bool = False,
 ) -> Selected:
     """What is stored now of what an identifier asks for. Raises IdentifierError as ``parse`` does, sqlite3.Error."""
+    wanted = parse(identifier, encoding, model, relational=relational, frames=frames)
     sop_instances: list[str] = []
     kinds: Counter[tuple[str, str]] = Counter()
-    for sop_instance, *kind in index.rows(*statement(parse(identifier, encoding, model, relational=relational))):
+    for sop_instance, *kind in index.rows(*statement(wanted)):
         sop_instances.append(sop_instance)
         kinds[kind[0], kind[1]] += 1
     return Selected(sop_instances, kinds, lookup)
@@ -88,19 +96,22 @@ def syntaxes_of(index: selection.Rows, sop_class: str) -> list[str]:
     return [syntax for syntax, _ in Counter(row[0] for row in index.rows(SYNTAXES, (sop_class,))).most_common()]
 
 
-def parse(data: bytes, encoding: Encoding, model: Model | None, *, relational: bool) -> Wanted:
-    """Read and check the identifier of a C-MOVE or C-GET; None is the model of SOP Instance UIDs alone (PS3.4 Y.6).
+def parse(data: bytes, encoding: Encoding, model: Model | None, *, relational: bool, frames: bool = False) -> Wanted:
+    """Read and check the identifier of a C-MOVE or C-GET; None is a model of SOP Instance UIDs alone (PS3.4 Y.6, Z.6).
 
     The unique key of the level has a value (PatientID) or a list of UIDs, the unique keys of the levels above a single
     value each (C.4.2.2.1); ``relational`` allows them to be missing, and to be lists. Keys of the levels below must be
-    empty: who gives one means another level. Other keys are no part of a retrieve, and ignored.
+    empty: who gives one means another level. Other keys are no part of a retrieve, and ignored. ``frames``: the model
+    can ask for frames (Y.3), which are not extracted.
 
-    Raises IdentifierError: C000 when the bytes are unreadable, AA02 for the FRAME level, which is not supported, A900
-    with the offending element for what breaks these rules.
+    Raises IdentifierError: C000 when the bytes are unreadable, AA02 for level FRAME and keys that ask for frames, A900
+    for what breaks these rules; the last two with the offending element.
     """
     elements = read_elements(data, encoding, _WANTED)
     word, character_set = (text_of(elements, tag) for tag in (QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET))
-    levels = _levels(model, word)
+    levels = (Level.IMAGE,) if model is None else model.levels
+    if frames:
+        _refuse_frames(elements, word)
     level = read_level(word, levels)
     given = {
         at: values.read(elements[tag].value, COLUMNS[tag].vr, encoding, character_set)
@@ -120,13 +131,15 @@ def parse(data: bytes, encoding: Encoding, model: Model | None, *, relational: b
     return Wanted(level, keys)
 
 
-def _levels(model: Model | None, asked: str) -> tuple[Level, ...]:
-    if model is not None:
-        return model.levels
-    if asked == "FRAME":
+def _refuse_frames(elements: Mapping[int, Element], level: str) -> None:
+    """An empty key asks for nothing; one with a value would get whole instances where it wants a part of one."""
+    if level == "FRAME":
         text = "Frames are not extracted, retrieve at level IMAGE"
         raise IdentifierError(text, status=_FRAMES_NOT_EXTRACTED, offending=(QUERY_RETRIEVE_LEVEL,))
-    return (Level.IMAGE,)
+    asked = tuple(tag for tag in _FRAME_KEYS if tag in elements and elements[tag].value)
+    if asked:
+        text = f"{name_of(asked[0])} asks for frames, which are not extracted"
+        raise IdentifierError(text, status=_FRAMES_NOT_EXTRACTED, offending=asked)
 
 
 def _key(at: Level, given: tuple[str, ...], level: Level, *, required: bool, several: bool) -> list[str]:

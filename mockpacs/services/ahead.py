@@ -13,37 +13,36 @@ from mockpacs.errors import StorageError
 from mockpacs.services.conversion import Prepared
 from mockpacs.services.courier import SubOperation
 
-_READ_AT_MOST: Final = 1 << 20
-"""Bytes of the next instance that are held."""
+READ_AT_MOST: Final = 1 << 20
+"""Bytes of the next instance that are held, up to a block more."""
 
-Turn = tuple[SubOperation, StoredInstance | None]
+Turn = tuple[SubOperation, StoredInstance | StorageError | None]
+"""A sub-operation and what is stored for it: None when it was deleted, the reason when nobody can say."""
 
 
 class Ahead:
-    """Instances in their order. `close` lets go of the file that was opened too early."""
+    """Iterates over turns in their order. `close` lets go of the file that was opened too early."""
 
     def __init__(self, turns: Iterator[Turn]) -> None:
-        self.problem = ""
-        """Why there is none after the last, "" when there are no more."""
         self._turns = turns
         self._next: Turn | None = None
         self._begun: _Begun | None = None
 
-    def next(self) -> Turn | None:
-        """The next one, None when there is none."""
+    def __iter__(self) -> Iterator[Turn]:
+        return self
+
+    def __next__(self) -> Turn:
         turn, self._next = self._next, None
-        try:
-            return turn or next(self._turns, None)
-        except StorageError as error:
-            self.problem = str(error)
-            return None
+        if turn is not None:
+            return turn
+        self.close()  # somebody else decided what became of the turn it was read for
+        return next(self._turns)
 
     def look(self) -> None:
-        """Read how the next one begins. What goes wrong with that is found when its turn has come."""
-        self.close()
-        self._next = self.next()
+        """Read how the next one begins, once in a turn. What goes wrong with that is found when its turn has come."""
+        self._next = next(self, None)
         instance = self._next[1] if self._next is not None else None
-        if instance is not None:
+        if isinstance(instance, StoredInstance):
             self._begun = _Begun(instance)
 
     def blocks_of(self, prepared: Prepared, instance: StoredInstance) -> Iterable[bytes]:
@@ -74,10 +73,10 @@ class _Begun:
         self._rest = iter(instance.blocks())
         size = 0
         try:
-            while size < _READ_AT_MOST and (block := next(self._rest, b"")):
+            while size < READ_AT_MOST and (block := next(self._rest, b"")):
                 self.blocks.append(block)
                 size += len(block)
-        except (StorageError, OSError):
+        except StorageError:
             self.blocks.clear()
 
     def all(self) -> Iterator[bytes]:

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from mockpacs.archive import StoredInstance
-from mockpacs.services.conversion import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Prepared, converted
+from mockpacs.services.conversion import Prepared, converted
 from mockpacs.services.courier import Undeliverable
-from mockpacs.services.recoding import Edits
+from mockpacs.services.recoding import EXTENDED_OFFSETS, PIXEL_DATA, Edits
 from mockpacs.traffic.dump.naming import uid_name
 from mockpacs.wire.dataset import Encoding
+from mockpacs.wire.transfer_syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 # PS3.4 Table Z.1-1. It gives Pixel Data Provider URL a number that nothing has; PS3.6 knows it as (0028,7FE0). Float
 # and Double Float Pixel Data are younger than the table's first editions, and pixel data all the same.
-_LEFT_OUT: Final = frozenset((0x00287FE0, 0x56000020, 0x7FE00008, 0x7FE00009, 0x7FE00010))
-# They say where the frames are in pixel data that is left out.
-_EXTENDED_OFFSETS: Final = frozenset((0x7FE00001, 0x7FE00002, 0x7FE00003))
+_LEFT_OUT: Final = frozenset((0x00287FE0, 0x56000020, 0x7FE00008, 0x7FE00009, PIXEL_DATA)) | EXTENDED_OFFSETS
 _REPEATING: Final = {0x5000: (0x3000, 0x200C), 0x6000: (0x3000,)}
 """Curve Data and Audio Sample Data, Overlay Data: 16 groups each (PS3.5 7.6)."""
 _WAVEFORM_SEQUENCE: Final = 0x54000100
@@ -26,7 +25,7 @@ _WAVEFORM_DATA: Final = 0x54001010
 def is_bulk_data(tag: int) -> bool:
     """Whether a top-level element is left out (PS3.4 Z.1.3). An icon's pixel data is deeper, and stays."""
     group, number = tag >> 16, tag & 0xFFFF
-    if tag in _LEFT_OUT or tag in _EXTENDED_OFFSETS:
+    if tag in _LEFT_OUT:
         return True
     return group <= 0x60FF and not group & 1 and number in _REPEATING.get(group & 0xFF00, ())
 

@@ -18,11 +18,8 @@ from mockpacs.services.recoding import NO_EDITS, Edits, rewritten
 from mockpacs.traffic.dump.naming import uid_name
 from mockpacs.wire.dataset import EXPLICIT_LITTLE as EXPLICIT_ENCODING
 from mockpacs.wire.dataset import Encoding
+from mockpacs.wire.transfer_syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
-IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
-DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 NATIVE: Final = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
 """The transfer syntaxes with uncompressed pixel data (PS3.5 A.1 to A.3, A.5)."""
 

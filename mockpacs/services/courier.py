@@ -64,8 +64,8 @@ class Courier(Protocol):
     def accepts(self, kind: Kind) -> Sequence[str]:
         """The transfer syntaxes in which an instance of this SOP class can be sent. Raises `Undeliverable`."""
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
-        """C-STORE this data set, ``size`` bytes; what is returned is called to wait for the response.
+    def send(self, sub: SubOperation, transfer_syntax: str, blocks: Iterable[bytes]) -> Awaited:
+        """C-STORE this data set; what is returned is called to wait for the response.
 
         ``blocks`` is read in the caller's thread. What it raises is raised: before the first block nothing was sent;
         later the association is lost, as half a data set has left.

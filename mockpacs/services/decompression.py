@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mockpacs.archive import StoredInstance
 from mockpacs.services.courier import Undeliverable
 from mockpacs.services.decoding import decode
-from mockpacs.services.recoding import Edits, head
+from mockpacs.services.recoding import EXTENDED_OFFSETS, PIXEL_DATA, Edits, head
 from mockpacs.traffic.dump.naming import uid_name
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_PIXEL_DATA: Final = 0x7FE00010
-_EXTENDED_OFFSETS: Final = frozenset((0x7FE00001, 0x7FE00002, 0x7FE00003))
-"""They say where the frames are in encapsulated pixel data."""
 _DESCRIPTION: Final = {
     0x00280002: "US",  # Samples per Pixel
     0x00280004: "CS",  # Photometric Interpretation
@@ -43,20 +40,20 @@ def decompressed(instance: StoredInstance, *, implicit: bool) -> Edits:
     data = instance.read()
     try:
         dataset = decode(data, instance.transfer_syntax)
-        if _PIXEL_DATA not in dataset:
+        if PIXEL_DATA not in dataset:
             return Edits()
         before = {tag: _value(dataset, tag) for tag in _DESCRIPTION}
         dataset.decompress(generate_instance_uid=False)
-        pixels: bytes = dataset[_PIXEL_DATA].value
+        pixels: bytes = dataset[PIXEL_DATA].value
     except Exception as error:  # pydicom and its plugins raise whatever
         raise Undeliverable(f"cannot decompress {name}: {_reason(error)}") from error
-    vr = str(dataset[_PIXEL_DATA].VR)
-    put = {_PIXEL_DATA: (head(_PIXEL_DATA, vr, len(pixels), implicit=implicit), pixels)}
+    vr = str(dataset[PIXEL_DATA].VR)
+    put = {PIXEL_DATA: (head(PIXEL_DATA, vr, len(pixels), implicit=implicit), pixels)}
     for tag, vr in _DESCRIPTION.items():
         value = _value(dataset, tag)
         if value is not None and value != before[tag]:
             put[tag] = _encoded(tag, vr, value, implicit=implicit)
-    return Edits(drop=_EXTENDED_OFFSETS.__contains__, put=put)
+    return Edits(drop=EXTENDED_OFFSETS.__contains__, put=put)
 
 
 def _value(dataset: Dataset, tag: int) -> Any:

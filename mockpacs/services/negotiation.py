@@ -26,12 +26,9 @@ from mockpacs.wire import (
     can_carry_data,
 )
 from mockpacs.wire.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mockpacs.wire.transfer_syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
-EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
-_IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
-_EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-_NATIVE: Final = (EXPLICIT_LITTLE, _IMPLICIT_LITTLE, _EXPLICIT_BIG, _DEFLATED)
+_NATIVE: Final = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
 """Transfer syntaxes that leave the pixels as they are, the best first."""
 
 

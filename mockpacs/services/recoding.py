@@ -22,7 +22,10 @@ _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
 _BITS_ALLOCATED: Final = 0x00280100
 _PIXEL_REPRESENTATION: Final = 0x00280103
-_PIXEL_DATA: Final = 0x7FE00010
+
+PIXEL_DATA: Final = 0x7FE00010
+EXTENDED_OFFSETS: Final = frozenset((0x7FE00001, 0x7FE00002, 0x7FE00003))
+"""They say where the frames are in encapsulated pixel data: wrong once that is changed."""
 
 # PS3.5 7.1.2: these carry two reserved bytes and a 32-bit length.
 _LONG: Final = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
@@ -246,7 +249,7 @@ class _Rewriter:
             yield number.to_bytes(2, "little")
             return
         unit = 0 if frame.little_endian else _UNIT.get(element.vr, 0)
-        if unit and element.tag == _PIXEL_DATA and frame.bits_allocated > 16:
+        if unit and element.tag == PIXEL_DATA and frame.bits_allocated > 16:
             # PS3.5 7.3 swaps the bytes of words of 16 bits, GDCM and pydicom those of a whole pixel: nobody can know.
             raise UnreadableError(f"pixels of {frame.bits_allocated} bits in big endian")
         pieces = self._source.pieces(element.length)
@@ -270,9 +273,8 @@ class _Rewriter:
             return _Element(tag, vr, length, raw)
         if vr not in _LONG and not (vr.isalpha() and vr.isupper()):
             raise UnreadableError(f"no VR at byte {self._source.position - 4}")
-        if (
-            vr not in _LONG and length
-        ):  # one we do not know: PS3.5 6.2 promises the long form, but old private ones use the short
+        if vr not in _LONG and length:
+            # One we do not know: PS3.5 6.2 promises the long form, but old private ones use the short.
             return _Element(tag, vr, length, raw)
         raw += self._source.take(4)
         return _Element(tag, vr, _LENGTH[frame.little_endian].unpack_from(raw, 8)[0], raw)

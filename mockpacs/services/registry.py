@@ -21,9 +21,10 @@ from mockpacs.services.retrieve import (
 from mockpacs.services.sop_classes import is_storage
 from mockpacs.services.storage import StorageService
 from mockpacs.services.verification import VERIFICATION, VerificationService
+from mockpacs.wire.transfer_syntaxes import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 # What identifiers can be read and written in. Explicit first: it keeps the VR of private keys.
-_OWN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
+_OWN = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG)
 
 
 def _ours(proposed: tuple[str, ...]) -> str | None:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from mockpacs.archive import Archive, Model, Selected, StoredInstance
 from mockpacs.errors import IdentifierError, StorageError
 from mockpacs.services import bulk_data, conversion
-from mockpacs.services.ahead import Ahead
+from mockpacs.services.ahead import Ahead, Turn
 from mockpacs.services.conversion import Prepared
 from mockpacs.services.courier import Courier, Delivery, Kind, SubOperation, Undeliverable
 from mockpacs.services.request import Lane, Outcome, Request
@@ -99,7 +99,10 @@ class RetrieveService:
         relational = request.agreed.get(request.context.abstract_syntax, b"")[:1] == b"\1"
         encoding = Encoding.of(request.context.transfer_syntax)
         try:
-            return self.archive.retrieve(request.data, encoding, self.model, relational=relational)
+            # Of the models that know SOP Instance UIDs alone the one without bulk data has no level FRAME (PS3.4 Z.3).
+            return self.archive.retrieve(
+                request.data, encoding, self.model, relational=relational, frames=self.model is None and self.bulk_data
+            )
         except IdentifierError as error:
             return Outcome(error.status, comment=str(error), offending=error.offending)
         except StorageError as error:
@@ -110,32 +113,29 @@ class RetrieveService:
         encoding = Encoding.of(request.context.transfer_syntax)
         courier.open([Kind(*pair) for pair in selected.kinds])
         with closing(Ahead(_numbered(selected))) as instances:
-            while tally.remaining:
+            for sub, instance in instances:
                 if request.cancelled():
                     yield tally.cancelled(encoding)
                     return
-                found = instances.next()
-                if found is None:
-                    tally.lose(instances.problem)
-                    break
-                sub, instance = found
                 tally.add(sub.sop_instance, self._deliver(courier, sub, instance, instances))
                 if tally.remaining and pace.is_due():
                     yield tally.pending()
         yield tally.final(encoding)
 
     def _deliver(
-        self, courier: Courier, sub: SubOperation, instance: StoredInstance | None, instances: Ahead
+        self, courier: Courier, sub: SubOperation, instance: StoredInstance | StorageError | None, instances: Ahead
     ) -> Delivery:
         decided = courier.decide(sub)
         if decided is not None:
             return decided
         if instance is None:
             return Delivery(None, "deleted meanwhile")
+        if isinstance(instance, StorageError):
+            return Delivery(None, str(instance))
         try:
             prepared = self._prepared(instance, courier.accepts(sub.kind))
             blocks = instances.blocks_of(prepared, instance)
-            response = courier.send(sub, prepared.transfer_syntax, prepared.size, blocks)
+            response = courier.send(sub, prepared.transfer_syntax, blocks)
         except (Undeliverable, StorageError, OSError) as error:
             return Delivery(None, str(error))
         if self.bulk_data:
@@ -148,10 +148,12 @@ class RetrieveService:
         return bulk_data.prepared(instance, accepted)
 
 
-def _numbered(selected: Selected) -> Iterator[tuple[SubOperation, StoredInstance | None]]:
-    """The sub-operations in order. Raises StorageError when the index cannot be read any more."""
+def _numbered(selected: Selected) -> Iterator[Turn]:
+    """The sub-operations in order."""
     for number, (uid, instance) in enumerate(selected, 1):
-        kind = Kind(instance.sop_class, instance.transfer_syntax) if instance else _UNKNOWN_KIND
+        kind = _UNKNOWN_KIND
+        if isinstance(instance, StoredInstance):
+            kind = Kind(instance.sop_class, instance.transfer_syntax)
         yield SubOperation(number, len(selected), kind, uid), instance
 
 

@@ -31,14 +31,13 @@ class Tally:
         self._completed = 0
         self._warning = 0
         self._failed_uids: list[str] = []
-        self._lost = 0
         self._why = ""
         self._warned = ""
 
     @property
     def failed(self) -> int:
         """How many have failed."""
-        return len(self._failed_uids) + self._lost
+        return len(self._failed_uids)
 
     @property
     def remaining(self) -> int:
@@ -56,11 +55,6 @@ class Tally:
         else:
             self._failed_uids.append(sop_instance)
             self._why = self._why or _said(delivery)
-
-    def lose(self, why: str) -> None:
-        """All that remain fail, and nobody can say which instances they would have been."""
-        self._lost += self.remaining
-        self._why = self._why or why
 
     def pending(self) -> Outcome:
         """The response between two sub-operations: all four counters, no data set."""

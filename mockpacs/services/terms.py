@@ -13,8 +13,9 @@ from typing import Final
 
 from mockpacs.scenario.step import Accept, Context
 from mockpacs.scenario.uids import SOP_CLASS, TRANSFER_SYNTAX, WORDS, uids_of
-from mockpacs.services.negotiation import EXPLICIT_LITTLE, Refusal
+from mockpacs.services.negotiation import Refusal
 from mockpacs.wire import AssociateAC, AssociateRQ, ContextAnswer, ProposedContext
+from mockpacs.wire.transfer_syntaxes import EXPLICIT_LITTLE
 
 _GLOB: Final = re.compile(r"[*?]")
 _ABOUT_SYNTAX: Final = (Refusal.ACCEPTED, Refusal.TRANSFER_SYNTAXES)

@@ -109,7 +109,8 @@ def tell(command: Command, data: bytes | None, context_id: int, max_pdu_length: 
     return _pdus(_grouped(pdvs, lies.pdvs_per_pdu or 1, limit), lies) * lies.repeat
 
 
-def _command_set(command: Command, lies: Lies) -> bytes:
+def lied(command: Command, lies: Lies) -> Command:
+    """The command set with what the lies say of its elements."""
     elements = dict(command.elements)
     has_own_id = Tag.MESSAGE_ID in elements  # a request, but no C-CANCEL-RQ
     told: dict[int, Value | None] = {
@@ -126,7 +127,11 @@ def _command_set(command: Command, lies: Lies) -> bytes:
     elements |= {tag: value for tag, value in told.items() if value is not None}
     for tag in lies.remove:
         elements.pop(tag, None)
-    encoded = encode_command(Command(elements))
+    return Command(elements)
+
+
+def _command_set(command: Command, lies: Lies) -> bytes:
+    encoded = encode_command(lied(command, lies))
     return encoded[_GROUP_LENGTH_ELEMENT:] if Tag.GROUP_LENGTH in lies.remove else encoded
 
 

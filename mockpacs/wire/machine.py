@@ -116,8 +116,7 @@ class Machine:
                 report(happening)
 
     def _report_abort(self, abort: Abort) -> None:
-        why = f"the peer aborted: {_describe(abort)}"
-        self.happenings.append(Aborted(abort.source, abort.reason, True, why))
+        self.happenings.append(Aborted(abort.source, abort.reason, True, _describe(abort)))
 
     # the actions of PS3.8 tables 9-6 to 9-9, in their order
 
@@ -250,10 +249,11 @@ class Machine:
 
 
 def _describe(abort: Abort) -> str:
+    """Why, in words; the numbers are told beside it."""
     if abort.source == AbortSource.SERVICE_USER:
         return "service user"
     reasons = {int(reason): reason.name.lower().replace("_", " ") for reason in AbortReason}
-    return f"source {abort.source}, {reasons.get(abort.reason, 'unknown reason')} ({abort.reason})"
+    return reasons.get(abort.reason, "unknown reason")
 
 
 _PDU_NAMES = {

@@ -178,6 +178,7 @@ def test_40_000_uids_in_one_key_are_looked_up(archive):
         (Model.PATIENT_STUDY_ONLY, "SERIES", {}, LEVEL, "SERIES is not one of PATIENT, STUDY"),
         (Model.STUDY_ROOT, "FRAME", {"SOPInstanceUID": "1"}, LEVEL, "FRAME is not one of"),
         (None, "STUDY", {"StudyInstanceUID": "1"}, LEVEL, "STUDY is not one of IMAGE"),
+        (None, "FRAME", {"SOPInstanceUID": "1"}, LEVEL, "FRAME is not one of IMAGE"),  # Annex Z knows none
         (Model.STUDY_ROOT, "STUDY", {}, STUDY, "StudyInstanceUID must have a value at level STUDY"),
         (Model.STUDY_ROOT, "STUDY", {"StudyInstanceUID": ""}, STUDY, "must have a value"),
         (Model.STUDY_ROOT, "STUDY", {"StudyInstanceUID": ["1.1", "1.*"]}, STUDY, "has a wild card"),
@@ -229,10 +230,39 @@ def test_a_relational_retrieve_has_rules_too(archive, keys, offending):
     assert (refused.value.status, refused.value.offending) == (0xA900, (offending,))
 
 
-def test_frames_are_not_extracted(archive):
-    with pytest.raises(IdentifierError, match="Frames are not extracted") as refused:
-        asked(archive, "FRAME", {"SOPInstanceUID": "1.9.1", "SimpleFrameList": [1]}, None)
-    assert (refused.value.status, refused.value.offending) == (0xAA02, (LEVEL,))
+SIMPLE, CALCULATED, TIMES = 0x00081161, 0x00081162, 0x00081163
+
+
+@pytest.mark.parametrize(
+    ("level", "keys", "offending", "sentence"),
+    [
+        ("FRAME", {"SimpleFrameList": [1]}, (LEVEL,), "Frames are not extracted"),
+        ("IMAGE", {"SimpleFrameList": [1, 2]}, (SIMPLE,), "SimpleFrameList asks for frames"),
+        ("IMAGE", {"CalculatedFrameList": [1, 9, 2]}, (CALCULATED,), "CalculatedFrameList asks for frames"),
+        ("IMAGE", {"TimeRange": [0.5, 2.5]}, (TIMES,), "TimeRange asks for frames"),
+        ("IMAGE", {"SimpleFrameList": None, "TimeRange": [0.5, 2.5]}, (TIMES,), "TimeRange asks for frames"),
+        ("IMAGE", {"TimeRange": [0.5, 2.5], "SimpleFrameList": [1]}, (SIMPLE, TIMES), "SimpleFrameList asks"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
+def test_frames_are_not_extracted(archive, encoding, level, keys, offending, sentence):
+    data = identifier(level, {"SOPInstanceUID": "1.9.1", **keys}, encoding)
+    with pytest.raises(IdentifierError, match=sentence) as refused:
+        archive.retrieve(data, encoding, None, relational=False, frames=True)
+    assert (refused.value.status, refused.value.offending) == (0xAA02, offending)
+    assert len(str(refused.value)) <= 64, "an Error Comment has no more"
+
+
+def test_empty_keys_of_frames_ask_for_nothing(archive):
+    keys = {"SOPInstanceUID": "1.9.1", "SimpleFrameList": None, "CalculatedFrameList": None, "TimeRange": None}
+    data = identifier("IMAGE", keys)
+    assert uids(archive.retrieve(data, EXPLICIT_LITTLE, None, relational=False, frames=True)) == ["1.9.1"]
+
+
+@pytest.mark.parametrize("model", [Model.STUDY_ROOT, None])
+def test_other_models_do_not_know_the_keys_of_frames(archive, model):
+    keys = {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.1", "SOPInstanceUID": "1.9.1", "SimpleFrameList": [1]}
+    assert uids(asked(archive, "IMAGE", keys, model)) == ["1.9.1"]
 
 
 def test_unreadable_bytes_are_refused(archive):
@@ -245,7 +275,7 @@ def test_unreadable_bytes_are_refused(archive):
 
 KEY = st.builds(
     lambda tag, value: encode_element(tag, "UI", value, EXPLICIT_LITTLE),
-    st.sampled_from([PATIENT, STUDY, SERIES, IMAGE]),
+    st.sampled_from([PATIENT, STUDY, SERIES, IMAGE, SIMPLE]),
     st.binary(max_size=40),
 )
 
@@ -256,11 +286,12 @@ KEY = st.builds(
     st.sampled_from(["PATIENT", "STUDY", "SERIES", "IMAGE", ""]),
     st.sampled_from([*Model, None]),
     st.booleans(),
+    st.booleans(),
 )
-def test_no_bytes_make_it_raise_anything_else(data, level, model, relational):
+def test_no_bytes_make_it_raise_anything_else(data, level, model, relational, frames):
     data = encode_element(LEVEL, "CS", level.encode(), EXPLICIT_LITTLE) + data
     with suppress(IdentifierError), Archive.open(None) as empty:
-        assert not list(empty.retrieve(data, EXPLICIT_LITTLE, model, relational=relational))
+        assert not list(empty.retrieve(data, EXPLICIT_LITTLE, model, relational=relational, frames=frames))
 
 
 # --- what is given when its turn comes
@@ -347,12 +378,26 @@ def test_an_index_that_cannot_be_read_is_a_storage_error(tmp_path: Path):
         selected = asked(archive, "IMAGE", {"SOPInstanceUID": "1.9.1"}, None)
     (tmp_path / "index.sqlite").unlink()
     for read in (
-        lambda: list(selected),
         lambda: archive.syntaxes_of(CT),
         lambda: asked(archive, "IMAGE", {"SOPInstanceUID": "1.9.1"}, None),
     ):
         with pytest.raises(StorageError, match="The index cannot be read"):
             read()
+    ((uid, problem),) = selected
+    assert (uid, type(problem)) == ("1.9.1", StorageError)
+    assert str(problem).startswith("The index cannot be read")
+
+
+def test_what_an_index_that_breaks_down_does_not_tell_is_named_all_the_same(archive):
+    selected = many(archive, 3 * BLOCK)
+    giving = iter(selected)
+    given = [next(giving) for _ in range(BLOCK + 1)]
+    archive.index.connection.execute("ALTER TABLE study RENAME TO hidden")
+    given += [next(giving) for _ in range(BLOCK)]
+    archive.index.connection.execute("ALTER TABLE hidden RENAME TO study")
+    given += giving
+    assert [uid for uid, _ in given] == [f"1.6.{number}" for number in range(3 * BLOCK)]
+    assert [isinstance(found, StorageError) for _, found in given] == [False] * 2 * BLOCK + [True] * BLOCK
 
 
 # --- how the index is read

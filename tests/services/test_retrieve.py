@@ -18,7 +18,6 @@ from mockpacs.services.courier import Awaited, Courier, Delivery, Kind, SubOpera
 from mockpacs.services.request import Lane, Outcome, Request, SubOperations
 from mockpacs.services.retrieve import RetrieveOptions, RetrieveService, agree
 from mockpacs.wire import AcceptedContext, CommandField, Tag, request
-from mockpacs.wire.dataset import EXPLICIT_LITTLE
 from tests.archive.instances import store, store_one
 from tests.services.samples import CT, EXPLICIT, IMPLICIT, ct, identifier
 
@@ -58,9 +57,8 @@ class Visit:
             raise self.refuses[kind.sop_class]
         return self.accepted
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+    def send(self, sub: SubOperation, transfer_syntax: str, blocks: Iterable[bytes]) -> Awaited:
         data = b"".join(blocks)
-        assert len(data) == size
         answer = self.answers.get(sub.sop_instance, OK)
         if isinstance(answer, Exception):
             raise answer
@@ -304,29 +302,24 @@ def test_an_instance_deleted_meanwhile_has_failed(archive: Archive) -> None:
     assert [sub.number for sub in courier.turns] == [1, 2], "a scenario counts them all"
 
 
-def test_when_the_index_breaks_down_in_between_what_remains_has_failed(archive: Archive) -> None:
-    selected = archive.retrieve(
-        identifier(StudyInstanceUID="1.2.3"), EXPLICIT_LITTLE, Model.STUDY_ROOT, relational=False
-    )
+def test_when_the_index_breaks_down_in_between_what_remains_has_failed(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockpacs.archive.retrieve.BLOCK", 1)
 
-    class Breaking:
-        kinds = selected.kinds
+    def break_down(sub: SubOperation) -> None:
+        if sub.number == 2:
+            archive.index.connection.execute("ALTER TABLE study RENAME TO hidden")
 
-        def __len__(self) -> int:
-            return len(selected)
-
-        def __iter__(self) -> Iterator[Any]:
-            yield next(iter(selected))
-            raise StorageError("The index cannot be read")
-
-    archive.retrieve = lambda *_, **__: Breaking()  # type: ignore[method-assign, assignment]
-    courier = Visit()
+    courier = Visit(before=break_down)
 
     *pending, outcome = service(archive).answer(asked(courier))
 
-    assert (outcome.status, outcome.counts) == (0xB000, SubOperations(1, 3, 0))
-    assert outcome.comment == "3 of 4 failed: The index cannot be read"
-    assert len(pending) == 1
+    assert (outcome.status, outcome.counts) == (0xB000, SubOperations(2, 2, 0))
+    assert failed_list(outcome) == ["1.2.3", "1.2.4"]
+    assert outcome.comment.startswith("2 of 4 failed: The index cannot be read")
+    assert len(pending) == 3
+    assert [sub.number for sub in courier.turns] == [1, 2, 3, 4], "a scenario counts them all"
     assert courier.closed == 1
 
 
@@ -551,6 +544,25 @@ def test_without_bulk_data_the_pixels_stay_here(archive: Archive) -> None:
     assert stored is not None
     assert syntax == EXPLICIT
     assert sent == stored.read()[: -(12 + 200)]
+
+
+@pytest.mark.parametrize(
+    ("bulk_data", "level", "keys", "status", "offending"),
+    [
+        (True, "FRAME", {}, 0xAA02, (0x00080052,)),
+        (True, "IMAGE", {"SimpleFrameList": [1]}, 0xAA02, (0x00081161,)),
+        (False, "FRAME", {}, 0xA900, (0x00080052,)),
+        (False, "IMAGE", {"SimpleFrameList": [1]}, 0x0000, ()),
+    ],
+)
+def test_only_composite_instance_root_knows_of_frames(
+    archive: Archive, bulk_data: bool, level: str, keys: dict[str, Any], status: int, offending: tuple[int, ...]
+) -> None:
+    data = identifier(level, SOPInstanceUID="1.2.1", **keys)
+
+    outcome = final(service(archive, "C-GET", model=None, bulk_data=bulk_data).answer(asked(Visit(), data)))
+
+    assert (outcome.status, outcome.offending) == (status, offending)
 
 
 def test_retrieves_have_a_thread_of_their_own(archive: Archive) -> None:

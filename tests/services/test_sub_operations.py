@@ -106,26 +106,6 @@ def test_a_status_is_a_reason_where_there_is_no_better_one(delivery: Delivery, c
     assert tally(delivery).final(EXPLICIT_LITTLE).comment.startswith(comment)
 
 
-def test_what_remains_can_be_lost_without_anybody_knowing_which_they_were() -> None:
-    counted = tally(OK, FAILED, of=5)
-    counted.lose("the index is gone")
-
-    outcome = counted.final(EXPLICIT_LITTLE)
-
-    assert (outcome.status, outcome.counts) == (0xB000, SubOperations(1, 4, 0))
-    assert failed_list(outcome.data) == ["1.2.2"]
-    assert counted.remaining == 0
-
-
-def test_when_everything_is_lost_there_is_no_list() -> None:
-    counted = tally(of=5)
-    counted.lose("the index is gone")
-
-    outcome = counted.final(EXPLICIT_LITTLE)
-
-    assert (outcome.status, outcome.data, outcome.comment) == (0xA702, None, "5 of 5 failed: the index is gone")
-
-
 @pytest.mark.parametrize("encoding", [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG])
 @pytest.mark.parametrize("count", [1, 10_000])
 def test_the_list_is_encoded_as_the_context_says_however_long_it_is(encoding: Encoding, count: int) -> None:

@@ -296,7 +296,7 @@ def test_an_abort_ends_the_association_at_once() -> None:
     pair = Pair().associate()
     pair.acceptor.abort()
     assert pair.acceptor.artim_running
-    assert pair.to_requestor() == [Aborted(0, 0, True, "the peer aborted: service user")]
+    assert pair.to_requestor() == [Aborted(0, 0, True, "service user")]
     assert pair.requestor.should_close
     assert pair.requestor.transport_closed() == [TransportClosed()]
     assert pair.acceptor.transport_closed() == [TransportClosed()]
@@ -305,9 +305,9 @@ def test_an_abort_ends_the_association_at_once() -> None:
 def test_a_provider_abort_says_why() -> None:
     pair = Pair().associate()
     (told,) = pair.requestor.receive(encode_pdu(Abort(2, 6)))
-    assert told == Aborted(2, 6, True, "the peer aborted: source 2, invalid parameter (6)")
+    assert told == Aborted(2, 6, True, "invalid parameter")
     (told,) = Pair().associate().requestor.receive(encode_pdu(Abort(9, 99)))
-    assert told == Aborted(9, 99, True, "the peer aborted: source 9, unknown reason (99)")
+    assert told == Aborted(9, 99, True, "unknown reason")
 
 
 def test_nothing_that_comes_after_an_abort_counts() -> None:
