@@ -33,11 +33,12 @@ def explain(
     event: Annotated[str | None, _option("--event", "associate", "What happens, instead of a service.")] = None,
     at: Annotated[
         str | None,
-        _option("--at", "MOMENT", "before-response, received=256kB, sub-operation=3/12, ... [default: request]"),
+        _option("--at", "MOMENT", "before-response, received=256kB, sub-operation=3/12 or =last/12 [default: request]"),
     ] = None,
     status: Annotated[str | None, _option("--status", "STATUS", "Status of the response, at moments with one.")] = None,
     calling: Annotated[str | None, _option("--calling", "AET", "Calling AE title.")] = None,
     called: Annotated[str | None, _option("--called", "AET", "Called AE title.")] = None,
+    destination: Annotated[str | None, _option("--destination", "AET", "Move destination of a C-MOVE.")] = None,
     peer: Annotated[str | None, _option("--peer", "ADDRESS", "Address of the peer.")] = None,
     sop_class: Annotated[
         list[str] | None, _option("--sop-class", "CLASS", "Name, keyword, UID or query model. [default: the file's]")
@@ -54,7 +55,8 @@ def explain(
 
     Scenarios are .yaml files or names of shipped ones. A DICOM file is what a C-STORE sends, or where other services
     take their attributes from. What is not said is not known, and no condition on it holds. An attribute of an item is
-    written ScheduledProcedureStepSequence.Modality=MR.
+    written ScheduledProcedureStepSequence.Modality=MR. Of a sub-operation those before it are taken to have been like
+    it, each with an instance of its own, and are counted.
 
     Exit status: 0 a rule fires, 1 none does, 2 trouble.
 
@@ -64,22 +66,22 @@ def explain(
       mockpacs explain worklist.yaml --service C-FIND --calling CT01 --key PatientID=P1 --key StudyDate=
       mockpacs explain disk-full image.dcm
       mockpacs explain doorman.yaml --event associate --calling MR01
+      mockpacs explain move-some-fail --service C-MOVE --at sub-operation=3/12 --destination WORKSTATION
     """
     from mockpacs.scenario.engine import Engine
     from mockpacs.scenario.load import load
     from mockpacs.scenario.near import render
 
     scenarios, file = _sorted(words or [])
+    from mockpacs.cli.explain_past import note, relive
     from mockpacs.cli.explain_stimulus import Said, assigned, stimulus_of
 
-    said = Said(service, event, at, status, calling, called, peer, sop_class, transfer_syntax, key)
+    said = Said(service, event, at, status, calling, called, destination, peer, sop_class, transfer_syntax, key)
     engine = Engine(load(scenarios))
-    for name, value in (assigned(text, "--state") for text in state or ()):
-        if name not in engine.script.states:
-            raise ConfigurationError(f'--state: the scenarios have no state "{name}"')
-        engine.set_state(name, value)
-    verdicts = engine.explain(stimulus_of(said, file))
-    typer.echo(render(verdicts))
+    stimulus = stimulus_of(said, file)
+    relive(engine, stimulus, dict(assigned(text, "--state") for text in state or ()))
+    verdicts = engine.explain(stimulus)
+    typer.echo("\n".join([render(verdicts), *note(engine, stimulus)]))
     if not any(verdict.fires for verdict in verdicts):
         raise typer.Exit(NONE_FIRES)
 

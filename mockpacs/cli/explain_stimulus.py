@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from mockpacs.errors import ConfigurationError
-from mockpacs.scenario.condition import Moment
+from mockpacs.scenario.condition import LAST, Moment
 from mockpacs.scenario.facts import ITEM, DataFacts
 from mockpacs.scenario.models import models_of
 from mockpacs.scenario.stimulus import Facts, Stimulus
@@ -26,7 +26,8 @@ _SOP_CLASS: Final = 0x00080016
 _SOP_INSTANCE: Final = 0x00080018
 _LONGEST_HEAD: Final = 1 << 20
 _WITH_AMOUNT: Final = (Moment.RECEIVED, Moment.PDU, Moment.SUB_OPERATION)
-_PLACE: Final = Whole(1, 2**31 - 1)
+_PLACE: Final = Whole(1, 0xFFFF)
+"""Which sub-operation: the counters of a C-MOVE response go no further (PS3.7 9.1.4.1)."""
 _TAG: Final = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
 
 
@@ -39,6 +40,7 @@ class Said(NamedTuple):
     status: str | None = None
     calling: str | None = None
     called: str | None = None
+    destination: str | None = None
     peer: str | None = None
     sop_class: Sequence[str] | None = None
     transfer_syntax: Sequence[str] | None = None
@@ -89,6 +91,8 @@ def stimulus_of(said: Said, file: Path | None) -> Stimulus:
     is_sub_operation = moment is Moment.SUB_OPERATION
     if kind in EVENTS and said.at:
         raise ConfigurationError("--at: an event has no moments")
+    if said.destination is not None and kind != "C-MOVE":
+        raise ConfigurationError(f"--destination: only a C-MOVE has one, and this is about {kind}")
     classes = _uids(said.sop_class, models_of, "--sop-class") or _known(meta.sop_class)
     syntaxes = _uids(said.transfer_syntax, partial(uids_of, kind=TRANSFER_SYNTAX), "--transfer-syntax") or _known(
         meta.transfer_syntax
@@ -107,6 +111,7 @@ def stimulus_of(said: Said, file: Path | None) -> Stimulus:
         instance_classes=classes if is_sub_operation else (),
         status=_status(said.status, kind),
         dataset=(lambda: facts) if facts else None,
+        destination=said.destination or "",
     )
 
 
@@ -142,16 +147,29 @@ def _moment(text: str | None) -> tuple[Moment, int, int]:
     found = next((moment for moment in Moment if moment == word.strip()), None)
     if found is None:
         raise ConfigurationError(f"--at: {quoted(word)} is not one of {', '.join(Moment)}{nearest(word, [*Moment])}")
+    if found is Moment.SUB_OPERATION and not amount.strip():
+        raise ConfigurationError("--at: write sub-operation=3/12, or sub-operation=last/12: which instance of how many")
     if (found in _WITH_AMOUNT) != bool(mark):
         told = "received=256kB, pdu=3 and sub-operation=3/12 have an amount, the other moments have none"
         raise ConfigurationError(f"--at: {told}")
     try:
         if found is Moment.SUB_OPERATION:
-            number, _, of = amount.partition("/")
-            return found, _PLACE.read(number.strip()), _PLACE.read(of.strip()) if of else 0
+            return found, *_place(amount)
         return found, Size(0, 2**50).read(amount.strip()) if mark else 0, 0
     except Refused as no:
         raise ConfigurationError(f"--at: {no.problems[0][1]}") from no
+
+
+def _place(amount: str) -> tuple[int, int]:
+    """Which sub-operation of how many: ``3/12``, ``3``, ``last/12``, ``last``. Raises `Refused`."""
+    word, mark, most = (part.strip() for part in amount.partition("/"))
+    of = _PLACE.read(most) if mark else 0
+    if word == "last":
+        return (of, of) if of else (LAST, LAST)
+    number = _PLACE.read(word)
+    if of and number > of:
+        raise ConfigurationError(f"--at: there is no sub-operation {number} of {of}")
+    return number, of
 
 
 def _status(text: str | None, kind: str) -> int | None:

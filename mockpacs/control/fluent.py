@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from mockpacs.errors import ScenarioError
 from mockpacs.scenario import condition
+from mockpacs.scenario.command_element import home_of, is_command_element
 from mockpacs.scenario.part import Part
 from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.step import Step
@@ -38,6 +39,7 @@ def _spellings(part: type[Part]) -> dict[str, str]:
 _CONDITIONS: Final = _spellings(condition.When)
 _STEP: Final = _spellings(Step)
 _RULE: Final = {name: key for name, key in _spellings(Rule).items() if name not in ("when", "then", "sequence")}
+_LONGEST_SHOWN: Final = 40
 
 
 def conditions(what: str | Iterable[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +49,10 @@ def conditions(what: str | Iterable[str] | None, given: Mapping[str, Any]) -> di
     """
     found: dict[str, Any] = {}
     for name in given:
-        if _key(name, _CONDITIONS) not in _CONDITIONS.values() and name[:1].isupper() and tag_of(name) is not None:
+        is_known = _key(name, _CONDITIONS) in _CONDITIONS.values() or not name[:1].isupper()
+        if not is_known and (tag := tag_of(name)) is not None:
+            if is_command_element(tag):
+                raise ScenarioError(home_of(tag))
             raise ScenarioError(f'{name} is an attribute: write dataset={{"{name}": ...}}, of a query query={{...}}')
     if what is not None:
         words = [what] if isinstance(what, str) else list(what)
@@ -82,7 +87,19 @@ def _is_nearer(name: str, one: Mapping[str, str], other: Mapping[str, str]) -> b
 
 def _key(name: str, known: Mapping[str, str]) -> str:
     """The key of the language that a keyword stands for; what is unknown stays as it was said."""
-    return known.get(name) or known.get(name.removesuffix("_")) or name
+    bare = name.removesuffix("_")
+    return known.get(name) or known.get(bare) or (bare if bare in known.values() else name)
+
+
+def _is_one(name: str, *known: Mapping[str, str]) -> bool:
+    """Whether a keyword is one of these, spelled right."""
+    return any(_key(name, one) in one.values() for one in known)
+
+
+def _shown(value: Any) -> str:
+    """A value as it is written in Python, unless that is long."""
+    written = repr(value)
+    return written.replace("'", '"') if len(written) <= _LONGEST_SHOWN else "..."
 
 
 class When:
@@ -107,9 +124,16 @@ class When:
     def then(self, *steps: Any, **more: Any) -> ActiveRule:
         """What happens, step after step: words and mappings as under ``then``, and keys of the rule.
 
-        Without a step only the keys of the rule say what happens: ``over`` of a ``limit``, ``set``, ``later``. Raises
-        `ScenarioError`, as all of these do, for what cannot be.
+        Without a step keywords say what happens: one step, ``then(destination="reset")``, or keys of the rule, such as
+        ``over`` of a ``limit``, ``set``, ``later``. Raises `ScenarioError`, as all of these do, for what cannot be.
         """
+        strange = [name for name in more if not _is_nearer(name, _RULE, _STEP)]
+        if strange and not steps:
+            return self._step(more)
+        for name in strange:
+            if _key(name, _STEP) in _STEP.values():
+                key, written = _key(name, _STEP), ", ".join(_shown(one) for one in steps)
+                self._refuse(f"{name} is a step: write then({written}, {{{_shown(key)}: {_shown(more[name])}}})")
         said = {"then": steps[0] if len(steps) == 1 else list(steps)} if steps else {}
         return self._add({**said, **{_key(name, _RULE): value for name, value in more.items()}})
 
@@ -124,8 +148,7 @@ class When:
         if statuses:
             more = {"status": statuses[0] if len(statuses) == 1 else list(statuses), **more}
         elif not more:
-            self._end()
-            raise ScenarioError(f'{self.place}: reply says nothing: give it a status, such as "out-of-resources".')
+            self._refuse('reply says nothing: give it a status, such as "out-of-resources"')
         return self._step(more)
 
     def answer(self, answers: Any, **more: Any) -> ActiveRule:
@@ -148,6 +171,21 @@ class When:
         """Wait before whatever else happens: ``delay("2s")``, ``delay(median="200ms", max="5s")``."""
         return self._of("delay", seconds, more)
 
+    def wait(self, *until: str, **more: Any) -> ActiveRule:
+        """Wait for the peer before the rest: ``wait("end")``, ``wait("cancel", max="10s")``."""
+        return self._of("wait", until, more)
+
+    def pending(self, **more: Any) -> ActiveRule:
+        """Shape the pending responses: ``pending(take=2)``, ``pending(from_="clinic", every="1s", forever=True)``.
+
+        ``status`` is theirs; for that of the final response say ``reply("success", pending={...})``.
+        """
+        return self._of("pending", (), more)
+
+    def bandwidth(self, rate: int | str, **more: Any) -> ActiveRule:
+        """Answer no faster than that: ``bandwidth("64kB/s")``."""
+        return self._step({"bandwidth": rate, **more})
+
     def drip(self, **more: Any) -> ActiveRule:
         """Answer in small pieces with pauses: ``drip(bytes=1, every="200ms")``."""
         return self._of("drip", (), more)
@@ -165,6 +203,13 @@ class When:
     def abort(self, *source: str | int, **more: Any) -> ActiveRule:
         """A-ABORT: ``abort()``, ``abort("provider")``, ``abort(reason="unexpected-pdu")``."""
         return self._of("abort", source, more)
+
+    def destination(self, end: str, **more: Any) -> ActiveRule:
+        """What becomes of the association to the move destination: ``destination("reset")``, refuse or abort.
+
+        At moment sub-operation: ``when("C-MOVE", at={"sub-operation": 3}).destination("reset")``.
+        """
+        return self._step({"destination": end, **more})
 
     def close(self, *how: str, **more: Any) -> ActiveRule:
         """FIN; ``close("half")`` goes on reading."""
@@ -185,6 +230,24 @@ class When:
     def refuse(self, *seconds: float | str, **more: Any) -> ActiveRule:
         """RST, and for that time nobody listens: ``refuse("2s")``."""
         return self._of("refuse", seconds, more)
+
+    def tls(self, *how: str, **more: Any) -> ActiveRule:
+        """What a new connection meets as TLS: ``tls("stall")``, ``tls(certificate="old.pem", key="old.key")``."""
+        return self._of("tls", how, more)
+
+    # bytes
+
+    def send(self, data: bytes | str, **more: Any) -> ActiveRule:
+        """Send any bytes, as they are or in hexadecimal."""
+        return self._step({"send": data, **more})
+
+    def truncate(self, *after: int | str, **more: Any) -> ActiveRule:
+        """Leave out what comes after so many bytes of the answer."""
+        return self._of("truncate", after, more)
+
+    def corrupt(self, **more: Any) -> ActiveRule:
+        """Change bytes of the answer: ``corrupt(bytes=3)``, ``corrupt(offset=12, xor="ff")``."""
+        return self._of("corrupt", (), more)
 
     # inside
 
@@ -208,14 +271,27 @@ class When:
         step: dict[str, Any] = {}
         rule: dict[str, Any] = {}
         for name, value in said.items():
+            key = _key(name, _CONDITIONS)
+            if key in _CONDITIONS.values() and not _is_one(name, _STEP, _RULE):
+                self._refuse(f"{name} is a condition: say when(..., {name}={_shown(value)})")
+        for name, value in said.items():
             is_of_rule = _is_nearer(name, _RULE, _STEP)
             (rule if is_of_rule else step)[_key(name, _RULE if is_of_rule else _STEP)] = value
         return self._add({"then": step, **rule})
 
     def _add(self, rest: Mapping[str, Any]) -> ActiveRule:
+        for name, value in self.conditions.items():
+            if not _is_one(name, _CONDITIONS) and _is_one(name, _RULE, _STEP):
+                what = "a key of a rule" if _is_one(name, _RULE) else "a step"
+                self._refuse(f"{name} is {what}: say it where the rule ends, as reply(..., {name}={_shown(value)})")
         self._end()
         (rule,) = self._rules.add({**self._name, "when": self.conditions, **rest}, place=self.place)
         return rule
+
+    def _refuse(self, sentence: str) -> NoReturn:
+        """What is wrong because it is Python, and is written elsewhere there than in YAML."""
+        self._end()
+        raise ScenarioError(f"{self.place}: {sentence}.")
 
     def _end(self) -> None:
         if self in self._unfinished:

@@ -25,6 +25,7 @@ def stimulus_of(exchange: Exchange) -> Stimulus:
         calling=one.calling,
         called=one.called,
         peer=one.address.rpartition(":")[0].strip("[]"),
+        destination=(exchange.command.move_destination or "") if exchange.command else "",
         sop_classes=(exchange.sop_class or (context.abstract_syntax if context else ""),),
         transfer_syntaxes=(context.transfer_syntax,) if context else (),
         sop_instance=exchange.sop_instance,

@@ -34,6 +34,8 @@ class AnswerSet:
 
         Paths are relative to ``folder``; without one, in the middle of a rule, no files are read.
         """
+        if isinstance(written, AnswerSet):
+            return written
         problems: Problems = []
         records = list(_records(written, folder, problems))
         if problems:

@@ -38,6 +38,11 @@ class Case:
         self._facts: Facts | None = None
 
     @property
+    def destination(self) -> str:
+        """Where a C-MOVE sends to."""
+        return self.stimulus.destination.strip(PADDING)
+
+    @property
     def facts(self) -> Facts | None:
         """The data set, None without one."""
         if not self.is_read:

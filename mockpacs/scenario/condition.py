@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
+from mockpacs.scenario.command_element import home_of, is_command_element
 from mockpacs.scenario.part import Part
 from mockpacs.scenario.values import (
     ByteCount,
@@ -17,9 +18,9 @@ from mockpacs.scenario.values import (
     Positive,
     Service,
     Status,
-    Tag,
     Text,
     Unknown,
+    _tag,
     one_of,
     scalar,
 )
@@ -179,7 +180,14 @@ def is_attribute(key: Any) -> bool:
     return not isinstance(key, str) or key[:1].isupper() or key[:1].isdigit() or key.startswith("(")
 
 
-Attributes = dict[Tag, Attribute]
+def _attribute(value: Any) -> int:
+    tag: int = _tag(value)
+    if is_command_element(tag):
+        raise ValueError(home_of(tag))
+    return tag
+
+
+Attributes = dict[Annotated[int, *scalar(_attribute, {"title": "attribute", "type": ["string", "number"]})], Attribute]
 
 
 class States(Part):
@@ -218,6 +226,7 @@ class When(Part):
         "keyword or UID",
     )
     transfer_syntax: Words | None = Field(None, description="transfer syntax, the same way")
+    destination: Words | None = Field(None, description="AE title of the move destination (C-MOVE)")
     model: Words | None = Field(None, description="query model: the SOP class of a C-FIND, C-GET or C-MOVE")
     level: Annotated[
         tuple[Annotated[str, *scalar(_level, {"enum": [*LEVELS, *map(str.lower, LEVELS)]})], ...], Many

@@ -32,6 +32,8 @@ __all__ = ["Engine", "Tally", "Verdict"]
 
 Made = TypeVar("Made")
 
+_MOST_CURIOUS: Final = 500
+"""Rules of a script that are told of what came to other services; a replayed recording can have thousands of them."""
 _FAR: Final = 1 << 30
 """Where rules stand that are about something else: behind all others, in the order of the file."""
 
@@ -207,7 +209,8 @@ class Engine:
         """What others read without the lock is replaced, never changed."""
         arranged = Arrangement(self._rules, self._expected, self.script.states)
         self._cast = Cast(arranged, states if states is not None else self._cast.states)
-        self._curious = [running for running in self._rules if not running.fired and running.near.is_curious]
+        is_small = len(self._rules) <= _MOST_CURIOUS
+        self._curious = [one for one in self._rules if is_small and not one.fired and one.near.is_curious]
 
     def _decide(self, stimulus: Stimulus, cast: Cast) -> Decision | None:
         by_moment = cast.arranged.buckets.get(stimulus.kind)

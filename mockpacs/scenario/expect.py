@@ -73,7 +73,7 @@ class Expected:
 
 
 def _told(expectation: Expectation) -> Iterator[str]:
-    for key in ("calling", "called", "peer", "sop_class", "transfer_syntax", "model"):
+    for key in ("calling", "called", "peer", "destination", "sop_class", "transfer_syntax", "model"):
         words: Words | None = getattr(expectation, key)
         if words is not None:
             yield f"{key} {match.told(words)}"

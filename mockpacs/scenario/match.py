@@ -87,6 +87,10 @@ def _texts(when: When) -> Iterator[Check]:
     if when.called is not None:
         called = _words(when.called)
         yield Check("called", lambda case: called(case.called), _tell_title("called", when.called, called))
+    if when.destination is not None:
+        destination = _words(when.destination)
+        tell_destination = _tell_title("destination", when.destination, destination)
+        yield Check("destination", lambda case: destination(case.destination), tell_destination)
     if (peer := when.peer) is not None:
         test = _words(peer)
 

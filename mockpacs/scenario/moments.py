@@ -49,7 +49,7 @@ NO_LATER: Final = ("abort", "close")
 
 STEP_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "pending": QUERIES,
-    "answer": QUERIES,
+    "answer": (*QUERIES, "N-EVENT-REPORT", "N-GET", "N-SET", "N-ACTION", "N-CREATE"),
     "store": ("C-STORE",),
     "destination": ("C-MOVE",),
 }
@@ -70,6 +70,7 @@ CONDITION_SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
     "level": QUERIES,
     "query": QUERIES,
     "dataset": WITH_DATA_SET,
+    "destination": ("C-MOVE",),
 }
 """Conditions on what only some services have."""
 

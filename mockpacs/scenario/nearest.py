@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.line import either, moment_text
 from mockpacs.scenario.verdict import Subject, Verdict
+from mockpacs.wire.status import name_of
 
 if TYPE_CHECKING:
     from mockpacs.scenario.case import Case
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = 1 << 30
 _TAKEN: Final = 1
-LEAST_MISS: Final = 2
-"""One condition does not hold: no miss is nearer than that."""
-_NEAREST_STRANGER: Final = 3
-"""The distance of what differs in nothing but what it is, or when."""
+LEAST_MISS: Final = 4
+"""One condition does not hold: no miss is nearer than that, and each condition more is as much further away."""
+_OTHER_MOMENT: Final = 5
+"""The distance of what differs in nothing but when it is."""
+_NEAREST_STRANGER: Final = 6
+"""The distance of what differs in nothing but what it is."""
 _PATIENCE: Final = 1000
 """How many stimuli of other services are looked at in vain: these are many, and rarely tell anything new."""
 _READING: Final = 100
@@ -47,11 +51,11 @@ class Seen:
 class Nearest:
     """The nearest so far.
 
-    The distance is twice the number of conditions that do not hold, one more for another service or moment; 0 is a rule
-    whose own gate was in the way, 1 one that an earlier rule was faster than.
+    The distance is `LEAST_MISS` for each condition that does not hold, and what another moment or service adds; 0 is a
+    rule whose own gate was in the way, 1 one that an earlier rule was faster than.
     """
 
-    __slots__ = ("_blocked", "_came", "_patience", "_reading", "_rule", "_verdict", "distance")
+    __slots__ = ("_blocked", "_came", "_ended", "_patience", "_reading", "_rule", "_verdict", "distance")
 
     def __init__(self, rule: Running) -> None:
         self._rule = rule
@@ -61,6 +65,8 @@ class Nearest:
         self._patience = _PATIENCE
         self._reading = _READING
         self._came = False
+        self._ended = ""
+        """The sentence about a retrieve that ended."""
 
     @property
     def is_curious(self) -> bool:
@@ -80,8 +86,10 @@ class Nearest:
 
     def other_moment(self, case: Case) -> None:
         """It is about this at another moment."""
-        if self.distance > _NEAREST_STRANGER:
-            self._measure(case, _NEAREST_STRANGER)
+        if self.distance > _OTHER_MOMENT:
+            self._measure(case, _OTHER_MOMENT)
+        if self._rule.at[0] is Moment.SUB_OPERATION and case.stimulus.moment is Moment.AFTER_RESPONSE:
+            self._end(case.stimulus)
 
     def stranger(self, case: Case) -> None:
         """Something else came."""
@@ -110,7 +118,7 @@ class Nearest:
         distance, least = start, self.distance
         for test in self._rule.cheap_tests:
             if not test(case):
-                distance += 2
+                distance += LEAST_MISS
                 if distance >= least:
                     return None
         if self._rule.data_tests and distance < least:
@@ -120,12 +128,22 @@ class Nearest:
                 self._reading -= 1
             for test in self._rule.data_tests:
                 if not test(case):
-                    distance += 2
+                    distance += LEAST_MISS
         if distance >= least:
             return None
         if distance:
             self._keep(case, distance, "")
         return distance
+
+    def _end(self, came: Stimulus) -> None:
+        """A retrieve is over. That of the nearest is kept, else the first: no turn of an instance ever came."""
+        near = self._verdict.subject if self._verdict is not None else None
+        is_near = near is not None and (near.association, near.exchange) == (came.association, came.exchange)
+        if self._came or (self._ended and not is_near):
+            return
+        status = "" if came.status is None else f": {came.status:04X} {name_of(came.status, came.kind)}"
+        number = f"{came.association}.{came.exchange}"
+        self._ended = f"{came.kind} {number} came and ended before its first instance{status}"
 
     def _keep(self, case: Case, distance: int, reason: str) -> None:
         self.distance = distance
@@ -136,6 +154,8 @@ class Nearest:
         rule = self._rule
         if self._came:
             return ""
+        if self._ended:
+            return self._ended
         about = either(rule.about)
         if not seen.kinds.isdisjoint(rule.kinds):
             return f"no {about} came to this moment: {moment_text(*rule.at)}"

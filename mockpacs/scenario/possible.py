@@ -101,13 +101,18 @@ def _written(step: Step) -> list[str]:
 
 
 def _no_later(name: str) -> str:
-    return "" if name in LATER_STEPS else f"{name} is not possible under later; what is: {listed(LATER_STEPS)}"
+    if name in LATER_STEPS:
+        return ""
+    told = "a function cannot answer" if name in Step.in_python else f"{name} is not possible"
+    return f"{told} under later; what is: {listed(LATER_STEPS)}"
 
 
 def _not_there(name: str, step: Step, when: When, possible: frozenset[str]) -> str:
     """Why a step is not possible for a rule, or ""."""
     if name not in possible:
         where = at_the("event", when.event) if when.event else at_the("moment", [when.at.when])
+        if name in Step.in_python:
+            return f"a function cannot answer {where}; it can {homes_of(name)}"
         return f"{name} is not possible {where}; it is {homes_of(name)}"
     having = STEP_SERVICES.get(name, SERVICES)
     if name == "wait" and step.wait and step.wait.until == "cancel":

@@ -85,7 +85,7 @@ def _is_within(one: At, other: At) -> bool:
     return one.when is other.when and (is_any or one.mark == other.mark)
 
 
-_WORDS: Final = ("calling", "called", "peer", "sop_class", "transfer_syntax", "model")
+_WORDS: Final = ("calling", "called", "peer", "destination", "sop_class", "transfer_syntax", "model")
 
 
 def _is_narrower(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

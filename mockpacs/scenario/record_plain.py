@@ -26,6 +26,8 @@ def plain(value: Any) -> Any:
             return [plain(one) for one in value]
     if hasattr(value, "to_json_dict"):  # a data set of pydicom
         return _attributes(value.to_json_dict())
+    if hasattr(value, "to_plain"):  # a set of answers that was not written
+        return value.to_plain()
     return value
 
 

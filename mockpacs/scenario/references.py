@@ -11,12 +11,13 @@ from mockpacs.scenario.answers import AnswerSet
 from mockpacs.scenario.condition import Moment, When, Words
 from mockpacs.scenario.draft import Draft, Way, written_steps
 from mockpacs.scenario.models import MODELS, models_of
+from mockpacs.scenario.moments import services_of
 from mockpacs.scenario.pattern import has_glob
 from mockpacs.scenario.possible import Problem
 from mockpacs.scenario.record_written import read_field
 from mockpacs.scenario.rule import Rule
 from mockpacs.scenario.script import Script
-from mockpacs.scenario.status_words import no_status
+from mockpacs.scenario.status_words import no_status, no_status_of_an_instance
 from mockpacs.scenario.step import Step
 from mockpacs.scenario.tree import ITS_VALUE
 from mockpacs.scenario.uids import SOP_CLASS, TRANSFER_SYNTAX, uids_of
@@ -135,9 +136,13 @@ def _wrong_uids(texts: Iterable[str], resolve: Resolve, way: Way) -> Iterator[Pr
 
 def _unknown_status(status: str, when: When, way: Way, *, is_counted: bool = False) -> Iterator[Problem]:
     """A name must be a status of every service that is named. ``is_counted``: it is that of a sub-operation."""
+    if is_counted:
+        if sentence := no_status_of_an_instance(status, services_of(when)):
+            yield way, sentence
+        return
     if status not in status_names() and status_code(status, "") is not None:
         return  # a code
-    services = ["C-STORE"] if is_counted else [one for one in when.service if one in SERVICES]
+    services = [one for one in when.service if one in SERVICES]
     if others := [one for one in services if status not in status_names(one)]:
         yield way, no_status(status, others)
 

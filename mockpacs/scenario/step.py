@@ -29,6 +29,7 @@ from mockpacs.scenario.values import (
     one_of,
     scalar,
 )
+from mockpacs.written.kinds import quoted
 from mockpacs.written.numbers import Size
 
 RESULTS: Final = (
@@ -43,6 +44,14 @@ RESULTS: Final = (
 
 DESTINATION_ENDS: Final = ("refuse", "abort", "reset")
 """What can become of the association to the destination of a C-MOVE."""
+
+
+def _destination_end(value: Any) -> str:
+    if isinstance(value, str) and value not in DESTINATION_ENDS and value != value.lower():
+        told = f"{quoted(value)} is not one of {', '.join(DESTINATION_ENDS)}"
+        raise ValueError(f"{told}; which destination it is, is a condition: write destination under when")
+    return one_of(*DESTINATION_ENDS)(value)
+
 
 Set = Annotated[dict[Tag, Any], Field(description="keyword: value")]
 
@@ -117,8 +126,8 @@ class Step(Part):
     # answers
     status: Annotated[tuple[Status, ...], Many] = Field(
         (),
-        description="status of the answer; of several one is drawn; at sub-operation: what it is counted by, without "
-        "being sent",
+        description="status of the answer; of several one is drawn; at sub-operation: that of its C-STORE, by "
+        "which it is counted, without being sent",
     )
     comment: Text | None = Field(
         None, description="Error Comment (0000,0902), 64 characters on the wire; at sub-operation: why it failed"
@@ -136,7 +145,7 @@ class Step(Part):
     accept: Accept | None = Field(None, description="accept the association, on these terms")
     reject: Reject | None = Field(None, description="A-ASSOCIATE-RJ")
     abort: Abort | None = Field(None, description="A-ABORT")
-    destination: Annotated[str, *scalar(one_of(*DESTINATION_ENDS), {"enum": list(DESTINATION_ENDS)})] | None = Field(
+    destination: Annotated[str, *scalar(_destination_end, {"enum": list(DESTINATION_ENDS)})] | None = Field(
         None,
         description="the association to the move destination: refuse (as if it had been rejected), abort or reset; "
         "this sub-operation and the remaining ones fail",

@@ -55,6 +55,8 @@ class Stimulus:
     """The data set or identifier, as far as it has come; None without one."""
     refused: tuple[str, ...] = ()
     """UIDs: of an association that came about, the SOP classes of which no context was accepted."""
+    destination: str = ""
+    """Move Destination of a C-MOVE (PS3.7 9.1.4.1.5)."""
 
     @property
     def slot(self) -> tuple[Moment, int]:

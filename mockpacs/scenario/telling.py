@@ -102,5 +102,5 @@ _TELLERS: Final[Mapping[str, Callable[[str, Any], str]]] = {
     "call": lambda _, value: f"call {value}",
     "refuse": lambda _, value: f"refuse for {_seconds(value.seconds)}",
     "answer": lambda _, value: f"answer {value}" if isinstance(value, str) else "answer of the rule",
-    "pending": lambda _, value: f"pending {' '.join(_written(value))}",
+    "pending": lambda _, value: f"pending {' '.join(_written(value))}".rstrip(),
 }

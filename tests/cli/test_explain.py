@@ -163,6 +163,10 @@ rules:
         (["3/3"], "last"),
         (["3/4"], None),
         (["4", "--sop-class", "MR Image Storage"], "mr"),
+        (["last"], "last"),
+        (["last/1"], "last"),
+        (["last / 12"], "last"),
+        (["last/2"], "second"),
     ],
 )
 def test_a_sub_operation_is_one_of_so_many(run: Run, arguments: list[str], rule: str | None) -> None:
@@ -172,6 +176,84 @@ def test_a_sub_operation_is_one_of_so_many(run: Run, arguments: list[str], rule:
     first = shown.splitlines()[0]
     assert (f'fires "{rule}"' in first) if rule else first.endswith("fired no rule.")
     assert status == (0 if rule else 1)
+
+
+COUNTING = """
+mockpacs: 1
+state: { archive: open }
+rules:
+  - { name: every third, when: { service: C-MOVE, at: sub-operation, calling: A }, nth: every 3, then: reset }
+  - { name: two, when: { service: C-MOVE, at: sub-operation, calling: B }, times: 2, then: reset }
+  - { name: once, when: { service: C-MOVE, at: sub-operation, calling: C }, per: SOPInstanceUID, times: 1, then: reset }
+  - { name: first, when: { service: C-MOVE, at: { sub-operation: 1 }, calling: D }, set: { archive: full } }
+  - { name: full, when: { service: C-MOVE, at: sub-operation, calling: D, state: { archive: full } }, then: reset }
+  - { name: front, when: { service: C-MOVE, at: { sub-operation: 1 }, calling: E }, then: reset }
+  - { name: third, when: { service: C-MOVE, at: sub-operation, calling: E }, nth: 3, then: reset }
+  - { name: WS, when: { service: C-MOVE, at: sub-operation, calling: F, destination: "WS*" }, nth: 2, then: reset }
+"""
+
+
+@pytest.mark.parametrize(
+    ("calling", "place", "rule"),
+    [
+        ("A", "1", None),
+        ("A", "2/12", None),
+        ("A", "3/12", "every third"),
+        ("A", "4/12", None),
+        ("A", "65535", "every third"),
+        ("A", "last/6", "every third"),
+        ("A", "last/7", None),
+        ("B", "2", "two"),
+        ("B", "3", None),
+        ("C", "3", "once"),
+        ("D", "2", "full"),
+        ("E", "3", "third"),
+        ("F", "2", "WS"),
+    ],
+)
+def test_what_counts_sub_operations_has_counted_those_before(
+    run: Run, calling: str, place: str, rule: str | None
+) -> None:
+    Path("counting.yaml").write_text(COUNTING)
+    arguments = ("--service", "C-MOVE", "--calling", calling, "--destination", "WS1")
+    _, shown, _ = run("counting.yaml", *arguments, "--at", f"sub-operation={place}")
+    first = shown.splitlines()[0]
+    assert (f'fires "{rule}"' in first) if rule else first.endswith("fired no rule.")
+
+
+def test_a_state_that_is_said_is_that_of_the_sub_operation_itself(run: Run) -> None:
+    Path("counting.yaml").write_text(COUNTING)
+    arguments = ("--service", "C-MOVE", "--calling", "D", "--at", "sub-operation=2", "--state", "archive=open")
+    assert run("counting.yaml", *arguments)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("1/9", None),
+        ("2/9", "sub-operation 1 is taken to have been like this one, with an instance of its own"),
+        ("4/9", "sub-operations 1 to 3 are taken to have been like this one, with instances of their own"),
+        ("last", "of how many it is the last was not said, so none before it was counted: write sub-operation=last/12"),
+    ],
+)
+def test_what_is_taken_for_granted_is_said_where_something_counts(run: Run, place: str, told: str | None) -> None:
+    Path("counting.yaml").write_text(COUNTING)
+    Path("retrieves.yaml").write_text(RETRIEVES)
+    arguments = ("--service", "C-MOVE", "--at", f"sub-operation={place}")
+    last = run("counting.yaml", *arguments)[1].splitlines()[-1]
+    assert last == told if told else "taken" not in last
+    assert "taken" not in run("retrieves.yaml", *arguments)[1]
+
+
+def test_the_third_of_the_shipped_scenario_fails(run: Run) -> None:
+    asked = ("move-some-fail", "--service", "C-MOVE", "--at")
+    assert [run(*asked, f"sub-operation={number}/4")[0] for number in (1, 2, 3, 4)] == [1, 1, 0, 1]
+
+
+def test_a_rule_can_be_about_a_destination(run: Run) -> None:
+    Path("d.yaml").write_text("mockpacs: 1\nrules: [{ when: { service: C-MOVE, destination: WS1 }, then: abort }]\n")
+    asked = ("d.yaml", "--service", "C-MOVE", "--destination")
+    assert [run(*asked, title)[0] for title in ("WS1", "WS2")] == [0, 1]
 
 
 def test_a_file_is_the_instance_of_a_sub_operation(run: Run) -> None:
@@ -210,7 +292,12 @@ def test_several_scenarios_are_played_together_and_shipped_ones_have_names(run: 
         (["s.yaml", "--service", "C-ECHO", "--at", "received"], "have an amount"),
         (["s.yaml", "--service", "C-ECHO", "--at", "response=3"], "have an amount"),
         (["s.yaml", "--service", "C-ECHO", "--at", "received=much"], '"much" is not'),
-        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation"], "have an amount"),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation"], "--at: write sub-operation=3/12, or "),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation="], "--at: write sub-operation=3/12, or "),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=4/3"], "--at: there is no sub-operation 4 of 3"),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=last/0"], "--at: "),
+        (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=65536"], "--at: "),
+        (["s.yaml", "--service", "C-GET", "--destination", "WS"], "--destination: only a C-MOVE has one"),
         (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=0"], "--at: "),
         (["s.yaml", "--service", "C-MOVE", "--at", "sub-operation=1/last"], "--at: "),
         (["s.yaml", "--service", "C-ECHO", "--status", "fine"], '"fine" is not a status'),

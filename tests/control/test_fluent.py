@@ -78,6 +78,8 @@ def test_one_step_can_be_said_with_keywords(written: Mapping[str, Any]) -> None:
     assert made == Rule.model_validate(written)
 
 
+WHICH = "at: sub-operation, destination: 'WS*'"
+
 SAID: list[tuple[Callable[[When], Any], str]] = [
     (lambda w: w.reply("out-of-resources", times=2), "times: 2, then: { status: out-of-resources }"),
     (lambda w: w.reply(0xA700, "C000", comment="full"), "then: { status: [A700, C000], comment: full }"),
@@ -109,7 +111,42 @@ SAID: list[tuple[Callable[[When], Any], str]] = [
     (lambda w: w.silence(), "then: silence"),
     (lambda w: w.stop_reading(), "then: stop-reading"),
     (lambda w: w.refuse("2s"), "then: { refuse: 2s }"),
+    (lambda w: w.then(send="99 00", times=1), "times: 1, then: { send: 99 00 }"),
+    (lambda w: w.then(status="A700", delay=1), "then: { delay: 1s, status: A700 }"),
+    (lambda w: w.send(b"\x99", delay=1), "then: { delay: 1s, send: 99 }"),
+    (lambda w: w.truncate(6), "then: { truncate: 6 }"),
+    (lambda w: w.corrupt(bytes=3, times=1), "times: 1, then: { corrupt: { bytes: 3 } }"),
+    (lambda w: w.bandwidth("64kB/s"), "then: { bandwidth: 64kB/s }"),
+    (lambda w: w.wait("end", max="10s"), "then: { wait: { until: end, max: 10s } }"),
 ]
+
+
+MOVED: list[tuple[dict[str, Any], Callable[[When], Any], str]] = [
+    ({"at": {"sub-operation": 3}}, lambda w: w.destination("reset"), "at: { sub-operation: 3 }"),
+    ({"at": {"sub_operation": 3}}, lambda w: w.then(destination="reset"), "at: { sub-operation: 3 }"),
+    ({"at": "sub-operation", "destination": "WS*"}, lambda w: w.reply(destination="reset"), WHICH),
+    ({"at": "sub-operation", "destination": "WS*"}, lambda w: w.then({"destination": "reset"}), WHICH),
+]
+
+
+@pytest.mark.parametrize(("given", "say", "when_written"), MOVED)
+def test_the_association_to_a_destination_and_which_destination_it_is(
+    given: dict[str, Any], say: Callable[[When], Any], when_written: str
+) -> None:
+    rule = say(when("C-MOVE", **given))
+    wanted = f"{{ when: {{ service: C-MOVE, {when_written} }}, then: {{ destination: reset }} }}"
+    assert rule == parse_rules(wanted, "w").rules[0].rule
+
+
+def test_verbs_of_responses_and_connections() -> None:
+    assert said(when("C-FIND").pending(take=1, set={"PatientName": "X"}, times=2)) == (
+        "when: { service: C-FIND }\ntimes: 2\nthen: { pending: { take: 1, set: { PatientName: X } } }"
+    )
+    assert said(when("C-FIND").pending(times=2)) == "{ when: { service: C-FIND }, times: 2, then: pending }"
+    assert said(when("C-FIND").wait()) == "{ when: { service: C-FIND }, then: wait }"
+    assert said(when("connect").tls("stall")) == "{ when: { event: connect }, then: { tls: stall } }"
+    with pytest.raises(ScenarioError, match='unknown set of answers "clinic"'):
+        when("C-FIND").pending(from_="clinic")
 
 
 @pytest.mark.parametrize(("say", "then"), SAID, ids=[then for _, then in SAID])
@@ -176,7 +213,7 @@ NONSENSE: list[tuple[Callable[[], Any], str]] = [
     (lambda: when("C-STORE", callng="A").abort(), 'unknown condition "callng". Did you mean "calling"?'),
     (
         lambda: when("C-STORE", times=2).abort(),
-        'unknown condition "times". It is a key of a rule: write it beside when.',
+        "times is a key of a rule: say it where the rule ends, as reply(..., times=2).",
     ),
     (
         lambda: when("C-STRE").abort(),
@@ -190,13 +227,34 @@ NONSENSE: list[tuple[Callable[[], Any], str]] = [
     (lambda: when("C-STORE").reply("success", comentary="x"), 'unknown step "comentary". Did you mean "comment"?'),
     (lambda: when("C-STORE").reply("success", tmes=2), 'unknown key "tmes" of a rule. Did you mean "times"?'),
     (
+        lambda: when("C-MOVE", at="sub-operation", nth=3).reply("A700"),
+        "nth is a key of a rule: say it where the rule ends, as reply(..., nth=3).",
+    ),
+    (
+        lambda: when("C-STORE", delay="1s").reply("A700"),
+        'delay is a step: say it where the rule ends, as reply(..., delay="1s").',
+    ),
+    (
         lambda: when("C-STORE").reply("success", calling="A"),
-        'unknown step "calling". It is a condition: write it under when.',
+        'calling is a condition: say when(..., calling="A").',
+    ),
+    (
+        lambda: when("C-STORE").abort(query={"PatientName": "DOE*", "StudyDate": "20240101"}),
+        "query is a condition: say when(..., query=...).",
+    ),
+    (
+        lambda: when("C-MOVE").destination("WORKSTATION"),
+        '"WORKSTATION" is not one of refuse, abort, reset; which destination it is, is a condition: '
+        "write destination under when.",
+    ),
+    (
+        lambda: when("C-MOVE", at="sub-operation").reply(call="f"),
+        "a function cannot answer at moment sub-operation; it can at moment request.",
     ),
     (lambda: when("C-STORE").then("abrt"), 'unknown step "abrt". Did you mean "abort"?'),
     (
         lambda: when("C-STORE").then("abort", delay=1),
-        'unknown key "delay" of a rule. It is a step: write it under then.',
+        'delay is a step: write then("abort", {"delay": 1}).',
     ),
     (lambda: when("C-STORE").then(), "a rule needs then, a sequence, over, set or later."),
     (lambda: when("C-STORE").sequence(), "a sequence needs at least one answer."),
@@ -223,8 +281,8 @@ def test_nonsense_is_told_with_the_place_in_python(say: Callable[[], Any], sente
 def test_a_status_that_nobody_knows_is_told_as_in_a_file() -> None:
     with pytest.raises(ScenarioError) as caught:
         when("C-STORE").reply("out-of-resource")
-    assert str(caught.value).startswith(f'{PLACE}: "out-of-resource" is not a status of C-STORE')
-    assert "out-of-resources (A700)" in str(caught.value)
+    told = '"out-of-resource" is not a status of C-STORE. Did you mean "out-of-resources"?'
+    assert str(caught.value) == f"{PLACE}: {told}"
 
 
 def test_more_than_one_value_is_refused() -> None:
@@ -245,6 +303,28 @@ def test_a_when_is_unfinished_until_something_is_said() -> None:
         second.reply("nonsense")
     assert unfinished == []
     assert second.nothing() is not None
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda: When(Book(), PLACE, conditions("C-STORE", {"nth": 3}), UNFINISHED).abort(),
+        lambda: When(Book(), PLACE, conditions("C-STORE", {}), UNFINISHED).abort(calling="A"),
+        lambda: When(Book(), PLACE, conditions("C-STORE", {}), UNFINISHED).then("abort", delay=1),
+    ],
+)
+def test_what_is_told_to_be_written_elsewhere_is_not_unfinished(say: Callable[[], Any]) -> None:
+    with pytest.raises(ScenarioError):
+        say()
+    assert UNFINISHED == []
+
+
+UNFINISHED: list[When] = []
+
+
+def test_an_element_of_the_command_is_no_attribute() -> None:
+    with pytest.raises(ScenarioError, match=r"^MoveDestination is an element of the command.* write destination under"):
+        conditions("C-MOVE", {"MoveDestination": "WS"})
 
 
 def test_the_name_of_a_rule_may_be_among_its_conditions() -> None:

@@ -101,6 +101,7 @@ _conditions = {
     "calling": _words,
     "called": _words,
     "peer": _words,
+    "destination": _words,
     "sop_class": _words,
     "transfer_syntax": _words,
     "model": _words,

@@ -111,12 +111,12 @@ def test_how_the_answer_looks_and_what_follows_is_for_the_step_to_say(key: str) 
 def test_it_is_asked_when_the_request_is_complete_and_at_no_other_moment(moment: str) -> None:
     at = {str(moment): 3} if moment in ("received", "pdu") else str(moment)
     when = {"service": {"between-responses": "C-FIND", "sub-operation": "C-MOVE"}.get(moment, "C-STORE")}
-    assert problem(rule({"call": "find"}, at=at, **when), "find").startswith("call is not possible at moment")
+    assert problem(rule({"call": "find"}, at=at, **when), "find").startswith("a function cannot answer at moment")
 
 
 def test_events_are_not_answered_by_functions() -> None:
     line = problem({"when": {"event": "associate"}, "then": {"call": "find"}}, "find")
-    assert line == "call is not possible at event associate; it is at moment request."
+    assert line == "a function cannot answer at event associate; it can at moment request."
 
 
 def test_it_is_told_with_the_name_of_the_function() -> None:

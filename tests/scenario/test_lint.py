@@ -142,7 +142,8 @@ def test_a_step_of_one_service_needs_a_rule_about_that_service() -> None:
         "store is a step for C-STORE, and this rule is about any service."
     )
     assert problem_of("{ when: { service: [C-FIND, C-ECHO] }, then: { answer: [] } }") == (
-        "answer is a step for C-FIND, C-GET or C-MOVE, and this rule is about C-ECHO."
+        "answer is a step for C-FIND, C-GET, C-MOVE, N-EVENT-REPORT, N-GET, N-SET, N-ACTION or N-CREATE, "
+        "and this rule is about C-ECHO."
     )
 
 

@@ -101,7 +101,7 @@ NONSENSE: list[tuple[Any, list[str]]] = [
     (
         [{"when": STORE, "then": {"status": "out-of-resorces"}, "nth": 0}, {"when": STORE, "then": {"delay": -1}}],
         [
-            '"out-of-resorces" is not a status of C-STORE. Known: out-of-resources (A700)',
+            '"out-of-resorces" is not a status of C-STORE. Did you mean "out-of-resources"?',
             "0 is not a count: 3, 2..4, 5.. or every 10.",
             "-1 is not a duration of 0 or more",
         ],

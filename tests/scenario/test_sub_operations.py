@@ -159,6 +159,50 @@ def test_why_a_request_was_no_sub_operation() -> None:
     assert tally.closest.reason == "no C-MOVE came to this moment: last sub-operation"
 
 
+RETRIEVE = "- { name: r, when: { service: C-MOVE, at: %s }, then: { status: A700 } }"
+
+
+@pytest.mark.parametrize("at", ["sub-operation", "{ sub-operation: 3 }", "{ sub-operation: last }"])
+@pytest.mark.parametrize(
+    ("code", "ending"), [(0xA801, ": A801 move-destination-unknown"), (0x0000, ": 0000 success"), (None, "")]
+)
+def test_a_retrieve_that_never_reached_an_instance_is_told(at: str, code: int | None, ending: str) -> None:
+    asked = engine(RETRIEVE % at)
+    asked.reported(stimulus("connect", association=1), "")
+    asked.reported(stimulus("associate", association=1, calling="WS1"), "")
+    asked.reported(_ended(code), "")
+    asked.reported(stimulus("close", association=1), "")
+
+    (tally,) = asked.tally()
+    assert tally.closest is not None
+    assert tally.closest.subject.kind == "C-MOVE"
+    assert tally.closest.reason == f"C-MOVE 1.1 came and ended before its first instance{ending}"
+
+
+def test_which_retrieve_is_told_is_the_nearest() -> None:
+    asked = engine("- { name: r, when: { service: C-MOVE, at: sub-operation, calling: WS1 }, then: { status: A700 } }")
+    asked.reported(_ended(0xA900, calling="X", exchange=1), "")
+    asked.reported(_ended(0xA801, exchange=2), "")
+    asked.reported(_ended(0xA900, exchange=3), "")
+
+    assert "C-MOVE 1.2 came and ended before its first instance: A801" in closest(asked.tally()[0])
+
+
+def test_a_retrieve_that_reached_an_instance_is_not_said_to_have_ended_before() -> None:
+    asked = engine(RETRIEVE % "{ sub-operation: 3 }")
+    asked.decide(turn(1))
+    asked.reported(_ended(0), "")
+
+    verdict = asked.tally()[0].closest
+    assert verdict is not None
+    assert ([line.received for line in verdict.differences], verdict.reason) == (["sub-operation 1 of 3"], "")
+
+
+def _ended(code: int | None, **fields: object) -> Stimulus:
+    usual = {"calling": "WS1", "association": 1, "exchange": 1, "status": code, **fields}
+    return stimulus("C-MOVE", {}, moment=Moment.AFTER_RESPONSE, **usual)
+
+
 def test_what_was_done_is_told_a_success_without_delivery_too() -> None:
     asked = engine(
         """
@@ -225,6 +269,11 @@ def sub_operation(then: str, *, service: str = "C-MOVE", at: str = "sub-operatio
             '"silence" is not one of refuse, abort, reset.',
         ),
         (
+            sub_operation("{ destination: WS1 }"),
+            '"WS1" is not one of refuse, abort, reset; which destination it is, is a condition: '
+            "write destination under when.",
+        ),
+        (
             sub_operation("{ destination: abort, status: A700 }"),
             "status and destination exclude one another in one step.",
         ),
@@ -239,11 +288,40 @@ def test_what_cannot_be_is_told(rule: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("at", ["sub-operation", "{ sub-operation: last }"])
-@pytest.mark.parametrize("word", ["move-destination-unknown", "out-of-resorces"])
-def test_the_status_of_a_sub_operation_is_one_of_c_store(word: str, at: str) -> None:
-    line = problem_of(sub_operation(f"{{ status: {word} }}", at=at))
+def test_the_status_of_a_sub_operation_is_one_of_c_store(at: str) -> None:
+    line = problem_of(sub_operation("{ status: out-of-resorces }", at=at))
 
-    assert line.startswith(f'"{word}" is not a status of C-STORE. Known: ')
+    assert line == '"out-of-resorces" is not a status of C-STORE. Did you mean "out-of-resources"?'
+
+
+@pytest.mark.parametrize("at", ["sub-operation", "{ sub-operation: last }"])
+@pytest.mark.parametrize(
+    ("service", "word", "having"),
+    [
+        ("C-MOVE", "move-destination-unknown", "C-MOVE"),
+        ("C-MOVE", "A801", "C-MOVE"),
+        ("C-GET", "A801", "C-MOVE"),
+        ("[C-GET, C-MOVE]", "A801", "C-MOVE"),
+        ("[C-GET, C-MOVE]", "AA02", "C-GET and C-MOVE"),
+        ("any", "pending", "C-GET and C-MOVE"),
+        ("C-MOVE", "FF00", "C-MOVE"),
+        ("C-MOVE", "FF01", "C-FIND"),
+        ("C-MOVE", "cancel", "C-MOVE"),
+        ("C-GET", "FE00", "C-GET"),
+        ("C-MOVE", "sub-operations-failed", "C-MOVE"),
+        ("C-MOVE", "unable-to-perform-sub-operations", "C-MOVE"),
+    ],
+)
+def test_a_status_of_the_retrieve_is_none_of_an_instance(service: str, word: str, having: str, at: str) -> None:
+    assert problem_of(sub_operation(f"{{ status: {word} }}", service=service, at=at)) == (
+        f'"{word}" is a status of {having}; at a sub-operation the status is that of a C-STORE, '
+        "such as out-of-resources."
+    )
+
+
+@pytest.mark.parametrize("word", ["success", "A700", "A701", "B000", "C123", "0110", "1234", "not-authorized"])
+def test_any_end_of_a_c_store_and_any_code_that_nobody_knows_is_one(word: str) -> None:
+    script(f"rules:\n- {sub_operation(f'{{ status: {word} }}')}\n")
 
 
 def test_a_status_of_c_store_is_the_code_it_is_there() -> None:
