@@ -315,7 +315,7 @@ class Acceptor:
         if command.service == "C-CANCEL":
             self._dialogue.cancel(command.message_id_responded_to)
         elif not command.is_request:
-            if self._dialogue.asking.answered(received.context_id, command):
+            if self._dialogue.asking.answered(command):
                 return
             self.notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         else:

@@ -241,9 +241,8 @@ class Asking:
 
     # in the event loop
 
-    def answered(self, context_id: int, command: Command) -> bool:
-        """A response came. False when it answers nothing of ours."""
-        del context_id  # a response on another context is odd, and means what it says
+    def answered(self, command: Command) -> bool:
+        """A response came, be it on an odd context. False when it answers nothing of ours."""
         asked = self._current
         if asked is None or asked.final is not None:
             return False
@@ -287,6 +286,7 @@ class Asking:
             self._lose(asked)
             return
         if self._current is not asked:
+            assert self._current is None, "one request at a time"
             self._begin(asked)
         if is_last and self._track is not None:
             name = asked.command.field.name.replace("_", "-")

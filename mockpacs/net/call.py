@@ -21,6 +21,10 @@ AHEAD_AT_MOST: Final = 63
 """Outcomes of a handler that wait to be sent."""
 
 
+Hear = Callable[[Outcome, Callable[[], None]], None]
+"""Sends an outcome, and has the function called when the peer has taken enough."""
+
+
 class Call:
     """What is said is taken as soon as it is said. Made in the event loop, and used from there."""
 
@@ -30,13 +34,14 @@ class Call:
         name: str,
         *,
         ahead_at_most: int = AHEAD_AT_MOST,
-        hear: Callable[[Outcome], None] | None = None,
+        hear: Hear | None = None,
     ) -> None:
         """``outcomes`` is read, and closed, in the thread, which is called ``mockpacs-{name}``.
 
         ``ahead_at_most``: outcomes that may have been said while what was taken is being sent; beyond it the thread
         waits. 0: each is sent, and all that a scenario does then is done, before the next is made. ``hear``: told each
-        in the loop, before anything that the thread has the loop do later; then nothing is taken, nor waited for.
+        in the loop, before anything that the thread has the loop do later; then nothing is taken, and what was heard
+        counts as ahead until the peer has taken enough.
         """
         self.ended = asyncio.Event()
         """Whether the thread is done with the request and all that belongs to it."""
@@ -102,9 +107,6 @@ class Call:
 
     def _say(self, outcome: Outcome) -> bool:
         """Whether more is wanted."""
-        if self._hears is not None:
-            self._in_loop(partial(self._hears, outcome))
-            return self._is_wanted
         with self._changed:
             self._ahead += 1
             self._in_loop(partial(self._hear, outcome))
@@ -112,8 +114,16 @@ class Call:
             return self._is_wanted
 
     def _hear(self, outcome: Outcome) -> None:
+        if self._hears is not None:
+            self._hears(outcome, self._make_room)
+            return
         self._said.append(outcome)
         self._woken.set()
+
+    def _make_room(self) -> None:
+        with self._changed:
+            self._ahead -= 1
+            self._changed.notify()
 
     def _end(self) -> None:
         self.ended.set()
@@ -128,7 +138,8 @@ def retrieve_call(
     outcomes: Iterable[Outcome],
     association: Association,
     incoming: Incoming,
-    hear: Callable[[Outcome], None] | None = None,
+    hear: Hear | None = None,
 ) -> Call:
     """A retrieve at work. ``hear``: sends a response at once; without it each is taken, and the next waits for that."""
-    return Call(iter(outcomes), f"retrieve {association.number}.{incoming.number}", ahead_at_most=0, hear=hear)
+    ahead = 0 if hear is None else AHEAD_AT_MOST
+    return Call(iter(outcomes), f"retrieve {association.number}.{incoming.number}", ahead_at_most=ahead, hear=hear)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 _NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 """What instances can be converted to: explicit and implicit VR little endian."""
 
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+
 Lose = Callable[[str, str], None]
 """Loses the association to the destination, in the event loop: how, and by which rule."""
 
@@ -81,6 +83,7 @@ class _Courier:
 
     def __init__(self, errand: Errand) -> None:
         self._errand = errand
+        self._why_lost = ""
 
     def decide(self, sub: SubOperation) -> Delivery | None:
         """What a scenario says has become of it; None without one."""
@@ -119,8 +122,13 @@ class _Courier:
         return wait
 
     def _lost(self, why: str) -> Delivery:
-        """There is no response, nor will there be any."""
+        """There is no response, nor will there be any: the association is gone, and is not opened again."""
+        self._why_lost = why
         return Delivery(None, why)
+
+    def _refuse_lost(self) -> None:
+        if self._why_lost:
+            raise Undeliverable(self._why_lost)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Have the event loop do something. Raises `Undeliverable` when the server has stopped."""
@@ -149,6 +157,7 @@ class GetCourier(_Courier):
 
     def accepts(self, kind: Kind) -> Sequence[str]:
         """The transfer syntaxes of the contexts of a SOP class."""
+        self._refuse_lost()
         contexts = self._contexts.get(kind.sop_class)
         if not contexts:
             raise Undeliverable(f"no context for {uid_name(kind.sop_class)}")
@@ -156,9 +165,8 @@ class GetCourier(_Courier):
             raise Undeliverable(f"no SCP role for {uid_name(kind.sop_class)}")
         return tuple(contexts)
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+    def send(self, sub: SubOperation, transfer_syntax: str, blocks: Iterable[bytes]) -> Awaited:
         """C-STORE a data set."""
-        del size
         return self._store(self._asking, self._contexts[sub.kind.sop_class][transfer_syntax], sub, blocks, {})
 
     def close(self) -> None:
@@ -181,7 +189,6 @@ class MoveCourier(_Courier):
         self._leg: Requestor | None = None
         self._proposed: frozenset[tuple[str, str]] = frozenset()
         self._contexts: dict[str, dict[str, AcceptedContext]] = {}
-        self._why_lost = ""
 
     def open(self, kinds: Sequence[Kind]) -> None:
         """What will be sent: all of it is proposed together."""
@@ -189,8 +196,7 @@ class MoveCourier(_Courier):
 
     def accepts(self, kind: Kind) -> Sequence[str]:
         """The transfer syntaxes that the destination accepts for a SOP class; opens the association if need be."""
-        if self._why_lost:
-            raise Undeliverable(self._why_lost)
+        self._refuse_lost()
         wanted = _wanted(kind, self._peer)
         if not wanted:
             raise Undeliverable(f"{self._peer.aet} takes no transfer syntax that would do (transfer_syntaxes)")
@@ -201,16 +207,17 @@ class MoveCourier(_Courier):
             raise Undeliverable(f"{self._peer.aet} accepts no context for {uid_name(kind.sop_class)}")
         return tuple(contexts)
 
-    def send(self, sub: SubOperation, transfer_syntax: str, size: int, blocks: Iterable[bytes]) -> Awaited:
+    def send(self, sub: SubOperation, transfer_syntax: str, blocks: Iterable[bytes]) -> Awaited:
         """C-STORE a data set."""
-        del size
-        assert self._leg is not None
+        leg = self._leg
+        assert leg is not None
         context = self._contexts[sub.kind.sop_class][transfer_syntax]
-        return self._store(self._leg.asking, context, sub, blocks, self._origin)
-
-    def _lost(self, why: str) -> Delivery:
-        self._why_lost = why
-        return super()._lost(why)
+        try:
+            return self._store(leg.asking, context, sub, blocks, self._origin)
+        except Exception:  # it cannot be read: when a part has left, the association had to be aborted
+            if not self._wait(_is_there(leg)):
+                self._leg = None  # the destination did nothing wrong: the next instance gets another one
+            raise
 
     def close(self) -> None:
         """Release the association, if it is still there."""
@@ -251,6 +258,10 @@ class MoveCourier(_Courier):
         self._contexts = _by_class(self._leg.accepted.values())
 
 
+async def _is_there(leg: Requestor) -> bool:
+    return leg.can_send
+
+
 def _by_class(contexts: Iterable[AcceptedContext]) -> dict[str, dict[str, AcceptedContext]]:
     """Contexts by abstract syntax, then by transfer syntax; of equal ones the first."""
     found: dict[str, dict[str, AcceptedContext]] = {}
@@ -261,7 +272,8 @@ def _by_class(contexts: Iterable[AcceptedContext]) -> dict[str, dict[str, Accept
 
 def _wanted(kind: Kind, peer: Peer) -> tuple[str, ...]:
     """The transfer syntaxes to propose for a kind, its own first."""
-    wanted = dict.fromkeys((kind.transfer_syntax, *_NATIVE))
+    deflated = (_DEFLATED,) if _DEFLATED in peer.transfer_syntaxes else ()  # few understand it, so only who asks for it
+    wanted = dict.fromkeys((kind.transfer_syntax, *_NATIVE, *deflated))
     return tuple(uid for uid in wanted if not peer.transfer_syntaxes or uid in peer.transfer_syntaxes)
 
 

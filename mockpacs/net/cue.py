@@ -71,6 +71,7 @@ def exchange_cue(
         status=status,
         when=time.monotonic(),
         dataset=_facts(incoming, tags, is_whole=is_whole) if command.has_dataset else None,
+        destination=(command.move_destination or "") if command.service == "C-MOVE" else "",
     )
 
 

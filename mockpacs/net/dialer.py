@@ -74,7 +74,7 @@ class Dialer:
         except TimeoutError:
             raise self._told(peer, cause, f"no connection within {seconds:g} s (artim_timeout)") from None
         except OSError as error:
-            raise self._told(peer, cause, _said(error)) from error
+            raise self._told(peer, cause, why_not(error)) from error
         except UnicodeError as error:
             raise self._told(peer, cause, "that is no name of a host") from error
         try:
@@ -126,7 +126,7 @@ class Dialer:
         return requestor
 
     async def _socket(self, peer: Peer) -> socket.socket:
-        connecting = asyncio.get_running_loop().create_task(_connected(peer))
+        connecting = asyncio.get_running_loop().create_task(socket_of(peer))
         self._connecting.add(connecting)
         try:
             return await connecting
@@ -156,7 +156,7 @@ class Dialer:
         return NotAssociated(f"{peer.aet} cannot be reached: {why}")
 
 
-def _said(error: OSError) -> str:
+def why_not(error: OSError) -> str:
     """What the system says; asyncio puts sentences of its own in its place."""
     is_name = isinstance(error, socket.gaierror)
     return os.strerror(error.errno) if error.errno and not is_name else error.strerror or str(error)
@@ -177,7 +177,7 @@ def _looked_up(host: str, port: int) -> Future[list[tuple[Any, ...]]]:
     return found
 
 
-async def _connected(peer: Peer) -> socket.socket:
+async def socket_of(peer: Peer) -> socket.socket:
     """A socket that is connected and does not block. Raises OSError: that of the last address tried."""
     loop = asyncio.get_running_loop()
     try:  # a number is no name: no thread has to be started to ask for it
@@ -207,11 +207,11 @@ async def socket_to(peer: Peer, timeout_seconds: float) -> socket.socket:
     """A socket that is connected to a peer, for who speaks on it without a server. Raises `NotAssociated`."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _connected(peer)
+            return await socket_of(peer)
     except TimeoutError:
         why = f"no connection within {timeout_seconds:g} s"
     except OSError as error:
-        why = _said(error)
+        why = why_not(error)
     except UnicodeError:
         why = "that is no name of a host"
     raise NotAssociated(f"{peer.address} cannot be reached: {why}")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mockpacs.net.asking import Asking, Speaker
-from mockpacs.net.call import retrieve_call
+from mockpacs.net.call import Call, retrieve_call
 from mockpacs.net.courier import Way, couriers
 from mockpacs.net.environment import Environment
 from mockpacs.net.incoming import Incoming
@@ -76,6 +76,7 @@ class Dialogue:
             self.join(environment.theatre, actor)
         self._waiting: deque[Incoming] = deque()
         self._current: Incoming | None = None
+        self._call: Call | None = None  # a retrieve at work
         self._is_proceeding = False
         self._when_idle: Callable[[], None] | None = None
         self._count = 0
@@ -127,8 +128,8 @@ class Dialogue:
         self._when_idle = then
         if self.asking.is_mid_message:  # the final response of the C-GET would stand in the middle of it
             self._sender.break_off("the peer asked for the release while a sub-operation was sent to it")
-        else:
-            self.asking.end("the peer asked for the release")  # it can answer no sub-operation any more
+            return
+        self.asking.end("the peer asked for the release")  # it can answer no sub-operation any more
 
     def lose(self, incoming: Incoming) -> None:
         """The association ended before the data set of this request did."""
@@ -145,6 +146,8 @@ class Dialogue:
         """
         self._when_idle = None
         self.asking.end("the association ended")
+        if self._call is not None:
+            self._call.close()  # it may wait for a peer that takes nothing
         if self._stage is not None:
             self._stage.over.set()
         if self._current is not None:
@@ -236,14 +239,12 @@ class Dialogue:
         return self._count
 
     async def _retrieve(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:
-        """A request with sub-operations: a response leaves before the sub-operation that begins after it.
-
-        It is sent without waiting for the peer, who cannot fall far behind: it has to answer the sub-operations.
-        """
+        """A request with sub-operations: a response leaves before the sub-operation that begins after it."""
         final: Outcome | None = None
 
-        def hear(outcome: Outcome) -> None:
+        def hear(outcome: Outcome, taken: Callable[[], None]) -> None:
             nonlocal final
+            self._link.when_drained(taken)
             if outcome.status not in (PENDING, PENDING_WITH_WARNING):
                 final = outcome
             elif self._sender.can_send:
@@ -251,10 +252,12 @@ class Dialogue:
                 self._sender.flush()
 
         try:
-            await retrieve_call(outcomes, self._association, incoming, hear).over()  # or there is no thread left
+            self._call = retrieve_call(outcomes, self._association, incoming, hear)  # or there is no thread left
+            await self._call.over()
         except Exception as error:  # noqa: BLE001 - as in _converse
             self._responder.trouble(incoming, error)
             final = Outcome(PROCESSING_FAILURE, comment=f"{type(error).__name__} in the server")
+        self._call = None
         self._finish(incoming, final)
 
     async def _converse(self, incoming: Incoming, outcomes: Iterable[Outcome]) -> None:

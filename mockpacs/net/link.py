@@ -98,6 +98,11 @@ class Link:
         return self._tls is not None
 
     @property
+    def is_greeting(self) -> bool:
+        """Whether we are a TLS client whose handshake is not done."""
+        return self._is_greeting
+
+    @property
     def is_reading(self) -> bool:
         """Whether what the peer sends is taken."""
         return self._is_reading

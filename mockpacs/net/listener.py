@@ -1,31 +1,24 @@
-"""The listening sockets and the connections that came through them: limits on the way in, a bounded stop at the end."""
+"""Who came in through a door: limits on the way in, a bounded stop at the end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import socket
 import ssl
-import time
 from typing import TYPE_CHECKING, Final
 
-from mockpacs.errors import StartError
 from mockpacs.net.acceptor import Acceptor
+from mockpacs.net.door import Door
 from mockpacs.net.environment import Environment
 from mockpacs.net.link import RECEIVE_BUFFER_SIZE
-from mockpacs.traffic.exchange import Notice
 from mockpacs.traffic.recording.words import MADE_ROOM
 
 if TYPE_CHECKING:
     from mockpacs.net.theatre import Theatre
 
-_BACKLOG: Final = 1024
 _ACCEPT_AT_ONCE: Final = 64
 _A_CROWD: Final = 8
-_ACCEPT_AGAIN_SECONDS: Final = 0.1
-_REOPEN_AGAIN_SECONDS: Final = 1.0
 _CUT_SECONDS: Final = 0.5
 _SPARE_CONNECTIONS: Final = 256
 """Connections beyond max_associations that may be waiting to be told no."""
@@ -40,28 +33,21 @@ class Listener:
         self._environment = environment
         self._tls = tls
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
-        self._listening: list[socket.socket] = []
-        self._doors: list[tuple[int, tuple[str, int]]] = []
-        self._reopening: asyncio.TimerHandle | None = None
+        self._door = Door(self._come, environment.observe, at_once=self._at_once, make_room=self._make_room)
         self._connections: set[Acceptor] = set()
         self._associations: set[Acceptor] = set()
         self._waiting: dict[Acceptor, None] = {}  # connected, not associated, in order of age
         self._gone = asyncio.Event()
         self._gone.set()
-        self._most = min(environment.limits.max_associations + _SPARE_CONNECTIONS, _descriptor_limit())
+        self._most = min(environment.limits.max_associations + _SPARE_CONNECTIONS, descriptor_limit())
 
     async def open(self, host: str, port: int) -> list[tuple[str, int]]:
         """Listen on every address of ``host``, IPv4 and IPv6, with one port (0: a free one). The addresses that answer.
 
         Raises StartError when an address cannot be had.
         """
-        bound: list[tuple[str, int]] = []
-        for family, address in await _resolve(host, port):
-            sock = _bind(family, (address, bound[0][1] if bound else port))
-            bound.append(sock.getsockname()[:2])
-            self._doors.append((family, bound[-1]))
-            self._listen(sock)
-        return bound
+        await self._door.open(host, port)
+        return self._door.addresses
 
     def play(self, theatre: Theatre) -> None:
         """A scenario where there was none: all connections follow it from their next exchange or event on."""
@@ -72,31 +58,11 @@ class Listener:
 
     def refuse(self, seconds: float) -> None:
         """Listen to nobody for a while: who connects is refused. Associations go on."""
-        if self._listening and seconds > 0:
-            self._close_door()
-            self._reopening = asyncio.get_running_loop().call_later(seconds, self._reopen)
-
-    def _reopen(self) -> None:
-        self._reopening = None
-        open_already = {sock.getsockname()[:2] for sock in self._listening}
-        for family, address in self._doors:
-            try:
-                if address not in open_already:
-                    self._listen(_bind(family, address))
-            except StartError as error:
-                text = f"the port stays closed for another second: {error}"
-                self._environment.observe(Notice(time.time(), "trouble", text))
-                self._reopening = asyncio.get_running_loop().call_later(_REOPEN_AGAIN_SECONDS, self._reopen)
-                return
-
-    def _listen(self, sock: socket.socket) -> None:
-        sock.listen(_BACKLOG)
-        self._listening.append(sock)
-        asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+        self._door.refuse(seconds)
 
     async def close(self, timeout_seconds: float) -> int:
         """Stop listening, abort all associations, wait; returns how many connections had to be cut at the end."""
-        self._close_door()
+        self._door.close()
         for acceptor in list(self._connections):
             acceptor.stop()
         if await self._all_gone(timeout_seconds):
@@ -109,18 +75,9 @@ class Listener:
 
     def halt(self) -> None:
         """End all traffic at once, without a word more to anybody."""
-        self._close_door()
+        self._door.close()
         for acceptor in list(self._connections):
             acceptor.link.reset()
-
-    def _close_door(self) -> None:
-        if self._reopening is not None:
-            self._reopening.cancel()
-            self._reopening = None
-        for sock in self._listening:
-            asyncio.get_running_loop().remove_reader(sock)
-            sock.close()
-        self._listening.clear()
 
     # Hall
 
@@ -161,79 +118,16 @@ class Listener:
                 await self._gone.wait()
         return self._gone.is_set()
 
-    # connections
+    def _come(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        number = next(self._environment.numbers)
+        Acceptor(number, address, sock, self._environment, self, self._buffer, self._tls).link.open()
 
-    def _accept(self, listening: socket.socket) -> None:
-        """Take what waits at the door, some at a time so that those inside are served as well."""
-        for _ in range(_ACCEPT_AT_ONCE if len(self._waiting) > _A_CROWD else 1):
-            try:
-                sock, address = listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._cannot_accept(listening, error)
-                return
-            sock.setblocking(False)
-            Acceptor(
-                next(self._environment.numbers), address, sock, self._environment, self, self._buffer, self._tls
-            ).link.open()
-
-    def _cannot_accept(self, listening: socket.socket, error: OSError) -> None:
-        """Out of descriptors or memory: close the door for a moment, let go of somebody who says nothing."""
-        self._make_room()
-        text = f"cannot accept a connection: {error.strerror}; trying again"
-        self._environment.observe(Notice(time.time(), "trouble", text))
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(listening)
-        loop.call_later(_ACCEPT_AGAIN_SECONDS, self._accept_again, listening)
-
-    def _accept_again(self, listening: socket.socket) -> None:
-        if listening in self._listening:
-            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+    def _at_once(self) -> int:
+        """Some at a time where many wait at the door, so that those inside are served as well."""
+        return _ACCEPT_AT_ONCE if len(self._waiting) > _A_CROWD else 1
 
 
-async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
-    """The addresses to listen on, each once."""
-    try:
-        try:  # a number is no name: no thread of the loop's has to be started, and left, to ask for it
-            flags = socket.AI_PASSIVE | socket.AI_NUMERICHOST
-            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)
-        except socket.gaierror:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise StartError(f"cannot listen on {host!r}: {error.strerror or error} (host)") from error
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
-
-
-def _bind(family: int, address: tuple[str, int]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what it accepts, on Linux
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise StartError(_why_not(address, error)) from error
-    return sock
-
-
-def _why_not(address: tuple[str, int], error: OSError) -> str:
-    where = f"{address[0]}:{address[1]}"
-    if error.errno == errno.EADDRINUSE:
-        return f"port {address[1]} of {address[0]} is in use; stop what listens there, or choose another with --port"
-    if error.errno == errno.EACCES:
-        return f"no right to listen on {where}: ports below 1024 need privileges; choose another with --port"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{address[0]} is not an address of this machine (host)"
-    return f"cannot listen on {where}: {error.strerror}"
-
-
-def _descriptor_limit() -> int:
+def descriptor_limit() -> int:
     """How many connections the process can hold; the soft limit is raised to the hard one first."""
     try:
         import resource

@@ -167,6 +167,8 @@ class Requestor:
         happenings = self._upper.transport_closed()
         if isinstance(error, ssl.SSLError):  # first: that the connection closed then is only what follows
             self._end("closed", f"TLS failed: {reason(error)}")
+        elif self.link.is_greeting:
+            self._end("closed", "TLS failed: the connection ended before the handshake was done")
         for happening in happenings:
             self._handle(happening)
         self._end("", "the connection closed before the association was answered")
@@ -239,7 +241,7 @@ class Requestor:
     def _take_command(self, received: CommandReceived) -> None:
         command = received.command
         if not command.is_request:
-            if not self.asking.answered(received.context_id, command):
+            if not self.asking.answered(command):
                 self._notice("trouble", f"{command.field.name} came, but nothing was asked; ignored")
         elif command.service != "C-CANCEL":
             context, who = self.accepted[received.context_id], self._association.called

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from mockpacs.net.environment import Environment
@@ -12,7 +13,9 @@ from mockpacs.services.request import Outcome, SubOperations
 from mockpacs.traffic.comment import message, titles
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Place, counts_of
 from mockpacs.wire import Command, Tag, Value, encode_command, encode_response, response_to
+from mockpacs.wire.lie import Lies, lied
 from mockpacs.wire.status import UNRECOGNIZED_OPERATION, name_of
+from mockpacs.wire.text import printable
 
 _COMMENT_LENGTH = 64
 """Characters of an Error Comment (0000,0902), VR LO."""
@@ -52,7 +55,7 @@ class Responder:
 
     def respond(self, incoming: Incoming, outcome: Outcome) -> None:
         """Queue one response (PS3.7 9.3): what the request determines, and what the outcome explains."""
-        self.note_answer(incoming, outcome.status)
+        self.note_answer(incoming, outcome)
         context_id, has_dataset = incoming.context.context_id, outcome.data is not None
         if outcome.is_plain:
             command = encode_response(incoming.command, outcome.status, has_dataset=has_dataset)
@@ -60,9 +63,12 @@ class Responder:
             command = encode_command(response(incoming.command, outcome))
         self._sender.send(context_id, command, outcome.data)
 
-    def note_answer(self, incoming: Incoming, status: int) -> None:
-        """Count a response; a comment in the recording, on the response."""
+    def note_answer(self, incoming: Incoming, outcome: Outcome) -> None:
+        """Count a response; a comment in the recording, on the response. What is too long for the peer is told us."""
+        status = outcome.status
         incoming.note_response(status)
+        if outcome.counts is not None and len(outcome.comment) > _COMMENT_LENGTH:  # why sub-operations failed
+            self._tell_whole(incoming, outcome.comment)
         if self._track is not None:
             service = incoming.command.service
             result = f"{status:04X} {name_of(status, service)}"
@@ -125,6 +131,12 @@ class Responder:
         text = f"{incoming.command.service} failed in the server: {type(error).__name__}: {error}"
         self._environment.observe(Notice(time.time(), "trouble", text, self._association))
 
+    def _tell_whole(self, incoming: Incoming, comment: str) -> None:
+        text = f"{incoming.command.service} {self._name(incoming)}: {comment}"
+        if self._track is not None:
+            self._track.about_sending(f"{self._association.number} trouble: {printable(text)}")
+        self._environment.observe(Notice(time.time(), "trouble", text, self._association))
+
     def _name(self, incoming: Incoming) -> str:
         return f"{self._association.number}.{incoming.number}"
 
@@ -150,6 +162,14 @@ def response(request: Command, outcome: Outcome) -> Command:
     if outcome.counts is not None:
         elements |= _counters(outcome.counts)
     return response_to(request, outcome.status, has_dataset=outcome.data is not None, elements=elements)
+
+
+def as_told(request: Command, outcome: Outcome, lies: Lies) -> Outcome:
+    """An outcome with the counters that the peer was told: those of a lie, where there is one."""
+    if outcome.counts is None or lies == Lies():
+        return outcome
+    counted = counts_of(lied(response(request, outcome), lies))
+    return replace(outcome, counts=None if counted is None else SubOperations(*counted))
 
 
 def _counters(counts: SubOperations) -> dict[int, Value]:

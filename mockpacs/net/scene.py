@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mockpacs.net.incoming import Decided, Incoming
-from mockpacs.net.responder import response
+from mockpacs.net.responder import as_told, response
 from mockpacs.net.source import Source, is_final
 from mockpacs.scenario.condition import Moment
 from mockpacs.scenario.decision import Act, Decision
@@ -291,7 +291,7 @@ class Scene:
         await self._send(outcome, tampering)
         self._leaving = None
         if is_last and not (self._stage.over.is_set() and tampering.fault.is_slow):
-            self._final = outcome
+            self._final = as_told(self._incoming.command, outcome, tampering.lies)
         following = [(act, after.rule) for act in after.acts] if after is not None else []
         for act, rule in [*parting, *following]:
             if not self._is_over:
@@ -364,7 +364,7 @@ class Scene:
             self._stage.responder.respond(incoming, outcome)
             actor.flush()
         else:
-            self._stage.responder.note_answer(incoming, outcome.status)
+            self._stage.responder.note_answer(incoming, outcome)
             command = response(incoming.command, outcome)
             context_id = incoming.context.context_id
             pdus = tell(command, outcome.data, context_id, actor.peer_max_pdu_length, tampering.lies)

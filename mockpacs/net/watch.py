@@ -60,7 +60,7 @@ class Watch:
         if self._is_suspended:
             return
         deadline = self._deadline()
-        if self._link.stalled_since is not None and self._limits.network_seconds:
+        if self._limits.network_seconds and (self._link.stalled_since is not None or self._untaken):
             deadline = min(deadline, self._loop.time() + self._limits.network_seconds / _LOOKS)
         if self._timer is not None:
             if self._timer.when() <= deadline:
@@ -95,12 +95,11 @@ class Watch:
             return max(self._link.stalled_since, self._taken_at) + seconds
         if self._is_busy() or not self._link.is_reading:  # it is we who are silent, or deaf
             return self._loop.time() + _WHILE_BUSY_SECONDS
-        return self._active_at + seconds
+        return max(self._active_at, self._taken_at) + seconds
 
     def _look(self) -> None:
         self._timer = None
-        if self._link.stalled_since is not None:
-            self._see_what_is_taken()
+        self._see_what_is_taken()
         if self._deadline() > self._loop.time():
             self.start()
         elif not self._link.is_open:
@@ -118,7 +117,7 @@ class Watch:
         return f"for {self._limits.network_seconds:g} s (network_timeout)"
 
     def _see_what_is_taken(self) -> None:
-        """A slow peer is not a deaf one: whatever it took since the last look counts."""
+        """A slow peer is not a deaf one, nor a silent one: whatever it took since the last look counts."""
         untaken = self._link.untaken
         if untaken < self._untaken:
             self._taken_at = self._loop.time()

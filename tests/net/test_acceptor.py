@@ -306,7 +306,7 @@ def test_what_a_peer_has_not_read_does_not_keep_its_connection(
     monkeypatch.setattr(Listener, "left", lambda listener, who: (really_left(listener, who), gone.set()))
     server = serve(network_timeout=0, artim_timeout=0.3)
     assert server.pacs._serving is not None
-    for listening in server.pacs._serving.listener._listening:  # what is accepted inherits it
+    for listening in server.pacs._serving.listener._door._listening:  # what is accepted inherits it
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     client = server.associate()
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

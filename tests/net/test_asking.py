@@ -87,7 +87,7 @@ class Scene:
 
     def answer(self, status: int = 0, message_id: int = 1, **how: Any) -> bool:
         command = request(CommandField.C_STORE_RQ, message_id, has_dataset=True, elements=ELEMENTS)
-        return self.asking.answered(CONTEXT.context_id, response_to(command, status, **how))
+        return self.asking.answered(response_to(command, status, **how))
 
     @property
     def exchanges(self) -> list[Exchange]:

@@ -102,7 +102,7 @@ def test_the_second_address_of_a_name_is_tried(there: Destination, monkeypatch: 
 
 
 def test_a_peer_that_is_gone_before_it_is_looked_at(there: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
-    connected = module._connected
+    connected = module.socket_of
 
     async def too_late(peer: Peer) -> socket.socket:
         sock = await connected(peer)
@@ -115,7 +115,7 @@ def test_a_peer_that_is_gone_before_it_is_looked_at(there: Destination, monkeypa
         asyncio.get_running_loop().remove_reader(sock)
         return sock
 
-    monkeypatch.setattr(module, "_connected", too_late)
+    monkeypatch.setattr(module, "socket_of", too_late)
 
     async def what(here: Here) -> None:
         with pytest.raises(NotAssociated):

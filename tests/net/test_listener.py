@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mockpacs.errors import StartError
+from mockpacs.net import door as doors
 from mockpacs.net import listener as module
 from mockpacs.net.listener import Listener
 from mockpacs.wire import AssociateAC, decode_pdu
@@ -78,7 +79,7 @@ def test_a_name_with_several_addresses_is_served_on_each_with_one_port(monkeypat
         assert [host for host, _ in addresses] == ["127.0.0.1", "127.0.0.2"]
         assert len({port for _, port in addresses}) == 1
 
-    monkeypatch.setattr(module, "_resolve", several)
+    monkeypatch.setattr(doors, "_resolve", several)
     on_a_listener(scene)
 
 
@@ -147,7 +148,7 @@ def test_the_second_address_in_use_leaves_the_first_free(monkeypatch: pytest.Mon
             await listener.close(PATIENCE_SECONDS)
             socket.create_server(("127.0.0.2", port)).close()
 
-    monkeypatch.setattr(module, "_resolve", several)
+    monkeypatch.setattr(doors, "_resolve", several)
     on_a_listener(scene)
 
 
@@ -176,7 +177,7 @@ def test_the_oldest_silent_connection_makes_room_for_a_new_one(monkeypatch: pyte
 
 
 def test_running_out_of_descriptors_closes_the_door_only_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ACCEPT_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(doors, "_ACCEPT_AGAIN_SECONDS", 0.0)
     really_accept = socket.socket.accept
     failures = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
 
@@ -202,7 +203,7 @@ def test_connections_leave_descriptors_for_files(monkeypatch: pytest.MonkeyPatch
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
 
-    assert module._descriptor_limit() == most
+    assert module.descriptor_limit() == most
 
 
 def test_a_limit_that_cannot_be_raised_is_lived_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +215,7 @@ def test_a_limit_that_cannot_be_raised_is_lived_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(resource, "setrlimit", refuse)
 
-    assert module._descriptor_limit() == 1024 - 64
+    assert module.descriptor_limit() == 1024 - 64
 
 
 # the end

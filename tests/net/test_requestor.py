@@ -158,7 +158,7 @@ def test_a_peer_that_releases_and_does_not_close_is_closed(there: Destination) -
 
 
 ENDS: dict[str, tuple[Callable[[Leg], object], str]] = {
-    "an abort": (lambda leg: leg.send(encode_pdu(Abort(0, 0))), "aborted by the peer: the peer aborted: service user"),
+    "an abort": (lambda leg: leg.send(encode_pdu(Abort(0, 0))), "aborted by the peer: service user"),
     "FIN": (lambda leg: leg.socket.close(), "aborted by the peer: the transport connection closed without a release"),
     "RST": (lambda leg: leg.reset(), "aborted by the peer: the transport connection closed without a release"),
     "garbage": (lambda leg: leg.send(b"GARBAGE!"), "aborted by us: "),
