@@ -76,8 +76,9 @@ class TextReport:
             f"stopped  after {duration(summary.seconds)}: {number_of(summary.associations, 'association')}, "
             f"{number_of(summary.instances, 'instance')} stored ({size(summary.bytes)})"
         ]
+        width = max((len(status) for _, status in summary.exchanges), default=0)
         lines += [
-            f"         {service:<8}  {status:<20} {count:>7}"
+            f"         {service:<8}  {status:<{max(width, 20)}} {count:>7}"
             for (service, status), count in sorted(summary.exchanges.items())
         ]
         return "\n".join([*lines, *_rules(summary)])

@@ -98,6 +98,7 @@ def _show(
         is_live=bool(follow),
         is_full=where.names_one_exchange or any(wanted),
         details=bool(verbose),
+        every=where.association is not None,
     )
     show_records.show(where, chosen, view, follow=bool(follow), limit=limit)
     output.flush()

@@ -36,16 +36,27 @@ class View:
     """How records are shown."""
 
     def __init__(
-        self, output: Output, wanted: Wanted, *, as_json: bool, is_live: bool, is_full: bool, details: bool
+        self,
+        output: Output,
+        wanted: Wanted,
+        *,
+        as_json: bool,
+        is_live: bool,
+        is_full: bool,
+        details: bool,
+        every: bool = False,
     ) -> None:
-        """``is_live``: as it happens, without groups; ``is_full``: each exchange with its messages."""
+        """``is_live``: as it happens, without groups; ``is_full``: each exchange with its messages.
+
+        ``every``: associations on which nothing was asked as well, though without what is of interest rarely.
+        """
         self.output = output
         self.wanted = wanted
         self._as_json = as_json
         self._is_live = is_live
         self._is_full = is_full
         self._details = details
-        self._listing = Listing(details=details)
+        self._listing = Listing(details=details, every=every)
 
     def show(self, record: Record) -> None:
         """One more."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mockpacs.errors import RecordingError, StartError
-from mockpacs.traffic.render import line
+from mockpacs.traffic.exchange import Exchange
+from mockpacs.traffic.render import legs_line, line
 from mockpacs.wire.text import printable
 
 if TYPE_CHECKING:  # what a test does not use is not loaded to check it
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # what a test does not use is not loaded to check it
     from mockpacs.control.fluent import When
     from mockpacs.control.rules import Rules
     from mockpacs.scenario.verdict import Tally
+    from mockpacs.traffic.exchange import Record
     from mockpacs.traffic.findings.finding import Finding
 
 _FAILURES: Final = 3
@@ -55,13 +57,28 @@ def findings(desk: Desk) -> list[Finding]:
 
 
 def dialogue(desk: Desk, most: int = 30) -> str:
-    """The last exchanges and notices, a line each."""
-    records = [record for record in desk.journal.since(0) if not getattr(record, "detail", False)]
-    left_out = max(0, len(records) - most) + sum(desk.journal.dropped)
-    lines = [line(record) for record in records[-most:]]
+    """The last exchanges and notices, a line each; sub-operations that went well are one line of each retrieve."""
+    entries = _entries(desk.journal.since(0))
+    left_out = max(0, len(entries) - most) + sum(desk.journal.dropped)
+    lines = [legs_line(entry) if isinstance(entry, list) else line(entry) for entry in entries[-most:]]
     if not lines:
         return "nothing was said"
     return "\n".join([f"... {left_out} earlier", *lines] if left_out else lines)
+
+
+def _entries(records: Iterable[Record]) -> list[Record | list[Exchange]]:
+    """What is of interest; legs of a retrieve that ended well and the same way together, where the last of them was."""
+    entries: dict[object, Record | list[Exchange]] = {}
+    legs: dict[object, list[Exchange]] = {}
+    for number, record in enumerate(records):
+        if not record.detail:
+            entries[number] = record
+        elif isinstance(record, Exchange):
+            kind = record.cause, record.status
+            legs.setdefault(kind, []).append(record)
+            entries.pop(kind, None)
+            entries[kind] = legs[kind]
+    return list(entries.values())
 
 
 def _failed_recording(desk: Desk) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mockpacs.archive import Model, StoredInstance
 from mockpacs.control.proposal import parcel, proposals, uid_of
-from mockpacs.errors import AssociationError, ConfigurationError
+from mockpacs.errors import AssociationError, ConfigurationError, LocalProtocolError
 from mockpacs.net.asking import Response, Unanswered
 from mockpacs.net.dialer import MOST_CONTEXTS
 from mockpacs.net.requestor import NotAssociated, Requestor
@@ -17,6 +18,7 @@ from mockpacs.services.verification import VERIFICATION
 from mockpacs.wire import AcceptedContext, CommandField, Encoding, Tag, Value
 from mockpacs.wire.dictionary import uid_name
 from mockpacs.wire.status import name_of
+from mockpacs.written.kinds import Refused
 from mockpacs.written.uids import SOP_CLASS
 
 if TYPE_CHECKING:
@@ -57,11 +59,15 @@ class Reply:
 
 
 class Connection:
-    """Made by `Steering.connect`; a context manager that releases it. Its methods block, and work in any thread."""
+    """Made by `Steering.connect`; a context manager that releases it. Its methods block, and work in any thread.
+
+    One request is open at a time: a second thread waits until the first has its answer.
+    """
 
     def __init__(self, desk: Desk, requestor: Requestor) -> None:
         self._desk = desk
         self._requestor = requestor
+        self._turn = threading.Lock()
 
     @property
     def contexts(self) -> Sequence[AcceptedContext]:
@@ -117,7 +123,8 @@ class Connection:
 
     def release(self) -> None:
         """End the association in order."""
-        self._desk.wait(self._requestor.release())
+        with self._turn:
+            self._desk.wait(self._requestor.release())
 
     def abort(self) -> None:
         """A-ABORT."""
@@ -140,7 +147,10 @@ class Connection:
         blocks: Iterable[bytes] | None,
     ) -> list[Reply]:
         try:
-            responses = self._requestor.asking.ask(context, field, elements, blocks)
+            with self._turn:
+                responses = self._requestor.asking.ask(context, field, elements, blocks)
+        except LocalProtocolError as wrong:
+            raise ConfigurationError(f"{field.service} cannot be said like that: {wrong}") from wrong
         except Unanswered as lost:
             raise AssociationError(f"{field.service} was not answered: {lost}") from lost
         return [Reply(field.service, response, context.transfer_syntax) for response in responses]
@@ -173,6 +183,8 @@ def connect(desk: Desk, title: str, what: Sequence[Any], calling: str) -> Connec
         raise ConfigurationError(f"{len(contexts)} presentation contexts, an association has {MOST_CONTEXTS} at most")
     try:
         return Connection(desk, desk.wait(desk.peers.dialer.associate(peer, contexts, calling=calling)))
+    except LocalProtocolError as wrong:
+        raise ConfigurationError(f"an association cannot be asked for like that: {wrong}") from wrong
     except NotAssociated as no:
         raise AssociationError(f"no association with {peer.aet} at {peer.address}: {no}") from no
 
@@ -202,4 +214,9 @@ def _encoded(dataset: Any, transfer_syntax: str) -> bytes:
         return dataset
     from mockpacs.scenario.answers import AnswerSet  # the language, loaded by who asks with a data set
 
-    return AnswerSet.of(dataset).encoded(Encoding.of(transfer_syntax))[0]
+    try:
+        (encoded,) = AnswerSet.of(dataset).encoded(Encoding.of(transfer_syntax))
+    except (Refused, ValueError) as no:
+        why = "\n".join(text for _, text in no.problems) if isinstance(no, Refused) else str(no)
+        raise ConfigurationError(f"this is no data set: {why}") from no
+    return encoded

@@ -126,10 +126,18 @@ class Journal:
         """
         return list(filter(self._matcher(match), self._looked_at(match)))
 
-    def what_came(self, match: Match, found: Sequence[Exchange] = (), *, are_too_many: bool = False) -> str:
+    def what_came(
+        self,
+        match: Match,
+        found: Sequence[Exchange] = (),
+        *,
+        are_too_many: bool = False,
+        legs_by: str = 'leg="*"',
+    ) -> str:
         """Lines about what came instead of, or besides, ``found``, which matches: the nearest, and what they miss.
 
         They can stand below any sentence that says what was wanted; ``are_too_many``: then only ``found`` is shown.
+        ``legs_by``: how whoever asked writes that our own requests are meant.
         """
         from mockpacs.traffic.shortfall import what_came
 
@@ -141,7 +149,15 @@ class Journal:
             are_too_many=are_too_many,
             dropped=self.dropped[0],
             values=self._values or _no_values,
+            legs=self.legs,
+            legs_by=legs_by,
         )
+
+    def legs_that_match(self, match: Match, legs_by: str) -> str:
+        """A sentence about what we asked ourselves, matches and is not counted; "" when there is no such."""
+        from mockpacs.traffic.shortfall import legs_that_match
+
+        return legs_that_match(match, self.legs, legs_by, self._values or _no_values)
 
     def wait(self, match: Match, count: int = 1, timeout_seconds: float = 10.0) -> list[Exchange]:
         """Wait until ``count`` exchanges match, and return them; those that are kept already count.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
@@ -10,6 +12,9 @@ from mockpacs.wire.text import printable
 
 LONGEST_NOTICE: Final = 400
 """Characters of a notice in a line: in a file from elsewhere its text may be anything."""
+_LONGEST_UID: Final = 20
+_UID: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]+(?:\.[0-9]+){3,}(?![0-9A-Za-z])")
+_WITH_IDENTIFIER: Final = frozenset(("C-FIND", "C-GET", "C-MOVE"))
 
 
 def line(record: Record) -> str:
@@ -39,6 +44,7 @@ def as_json(record: Record) -> dict[str, object]:
         case Exchange():
             return {
                 "event": "exchange",
+                "id": record.id,
                 "time": iso_time(record.started),
                 **about,
                 "exchange": record.number,
@@ -47,7 +53,7 @@ def as_json(record: Record) -> dict[str, object]:
                 "status_name": record.status_name,
                 "subject": record.subject,
                 "comment": record.comment,
-                "milliseconds": round(record.seconds * 1000, 3),
+                "milliseconds": milliseconds(record.seconds),
                 "bytes": record.size,
                 "responses": record.responses,
                 **_known(record),
@@ -60,7 +66,10 @@ def as_json(record: Record) -> dict[str, object]:
 
 def told(exchange: Exchange) -> str:
     """What an exchange was about, and what is to be said of it: its sub-operations, comment, rule and fault."""
-    subject = printable(exchange.subject, 120)
+    subject = exchange.subject
+    if exchange.service in _WITH_IDENTIFIER:  # its keys are written out, and UIDs would fill the line
+        subject = _UID.sub(lambda uid: shortened(uid[0]), subject)
+    subject = printable(subject, 120)
     if exchange.service == "C-FIND" and exchange.status is not None:
         subject = f"{subject}  {number_of(exchange.responses - 1, 'match')}".lstrip()  # all but the final response
     parts = [subject, counted(exchange.counts), printable(exchange.comment, 100)]
@@ -81,6 +90,18 @@ def counted(counts: tuple[int, int, int] | None) -> str:
     parts = [f"{completed} completed"] if completed or not (failed or warning) else []
     parts += [f"{count} {word}" for count, word in ((failed, "failed"), (warning, "with a warning")) if count]
     return ", ".join(parts)
+
+
+def legs_line(legs: Sequence[Exchange]) -> str:
+    """One line for sub-operations of a retrieve that ended the same way, at the time of the last."""
+    last = legs[-1]
+    return columns(
+        (0, clock(last.started)),
+        (19, last.service),
+        (28, _who(last.association, by_us=True)),
+        (40, last.status_name),
+        (50, f"{number_of(len(legs), 'sub-operation')}  <- {last.cause}"),
+    )
 
 
 def columns(*cells: tuple[int, str]) -> str:
@@ -104,6 +125,16 @@ def size(count: int) -> str:
         if count < one * 999.5:
             return f"{count / one:.0f} {unit}" if count >= one * 9.95 else f"{count / one:.1f} {unit}"
     return f"{count / 1e12:.1f} TB"
+
+
+def shortened(uid: str) -> str:
+    """A UID that leaves room for something else in a line."""
+    return uid if len(uid) <= _LONGEST_UID else uid[: _LONGEST_UID - 3] + "..."
+
+
+def milliseconds(seconds: float) -> float:
+    """Milliseconds for JSON. Never negative: two clocks, or one that was put back, may have told the moments."""
+    return max(0.0, round(seconds * 1000, 3))
 
 
 def number_of(count: int, noun: str) -> str:

@@ -51,15 +51,20 @@ def what_came(
     are_too_many: bool = False,
     dropped: int = 0,
     values: Values = no_values,
+    legs: Sequence[Exchange] = (),
+    legs_by: str = "",
 ) -> str:
     """Lines about what came.
 
     ``found``: what matches; when ``are_too_many`` nothing else is of interest. ``kept``: all there is; ``dropped``: how
-    many are not known any more. ``values``: attributes of data sets, which are read for a few.
+    many are not known any more. ``values``: attributes of data sets, which are read for a few. ``legs``: what we asked
+    ourselves, which does not count unless it is said as ``legs_by`` does.
     """
     lines = []
     if dropped:
         lines.append(f"{number_of(dropped, 'older exchange')} made room in memory and did not count.")
+    if not are_too_many and (remark := legs_that_match(match, legs, legs_by, values)):
+        lines.append(remark)
     if not kept:
         return "\n".join([*lines, *_nothing(notices)])
     if found:
@@ -84,6 +89,38 @@ def what_came(
         lines += [f"  {line(exchange)}" for exchange in others[-_LAST:]]
         lines += _besides(others[:-_LAST])
     return "\n".join([*lines, *_troubles(notices)])
+
+
+def legs_that_match(
+    match: Filter | Callable[[Exchange], bool], legs: Sequence[Exchange], legs_by: str, values: Values = no_values
+) -> str:
+    """``4 sub-operations of mockpacs itself match; leg="*" counts them``, "" when none does.
+
+    Without a filter nobody asks for what they are, and a function alone has no key that would count them.
+    """
+    if getattr(match, "asks_for_legs", True) or (isinstance(match, Filter) and not match.text.strip()):
+        return ""
+    looked_at, test = legs[-_LOOKED_AT:], _test_of(match, _readable(values))
+    matching = [leg for leg in looked_at if test(leg)]
+    if not matching:
+        return ""
+    least = "at least " if len(looked_at) < len(legs) else ""
+    noun = "sub-operation" if all(leg.cause for leg in matching) else "request"
+    verb, them = ("matches", "it") if len(matching) == 1 else ("match", "them")
+    return f"{least}{number_of(len(matching), noun)} of mockpacs itself {verb}; {legs_by} counts {them}"
+
+
+def _test_of(match: Filter | Callable[[Exchange], bool], values: Values) -> Callable[[Exchange], bool]:
+    if isinstance(match, Filter):
+        return lambda exchange: match.matches(exchange, values)
+
+    def test(exchange: Exchange) -> bool:
+        try:
+            return bool(match(exchange))
+        except Exception:  # noqa: BLE001 - somebody else's code, which was not made for what it is asked about here
+            return False
+
+    return test
 
 
 def _nearest(

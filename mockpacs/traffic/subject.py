@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from mockpacs.traffic.identifier import describe_identifier
-from mockpacs.traffic.render import size
+from mockpacs.traffic.render import shortened, size
 from mockpacs.wire import AcceptedContext, Command, UserIdentity
 from mockpacs.wire.dataset import Encoding, scan
 from mockpacs.wire.text import values
@@ -22,7 +22,6 @@ _MODALITY: Final = 0x00080060
 _WANTED: Final = frozenset((_MODALITY,))
 _DEFLATED_HEAD: Final = 4096
 """Bytes of a deflated data set that are looked at: a thousandfold inflated they are still bearable."""
-_LONGEST_INSTANCE: Final = 20
 _WITH_IDENTIFIER: Final = frozenset(("C-FIND", "C-GET", "C-MOVE"))
 
 
@@ -58,11 +57,6 @@ def modality_of(head: bytes, context: AcceptedContext) -> str:
     if element is None or element.vr == "SQ" or element.undefined_length:
         return ""
     return "\\".join(values(element.value, "CS"))
-
-
-def shortened(instance: str) -> str:
-    """A UID that leaves room for something else in a line."""
-    return instance if len(instance) <= _LONGEST_INSTANCE else instance[: _LONGEST_INSTANCE - 3] + "..."
 
 
 def user_of(identity: UserIdentity | None) -> str:

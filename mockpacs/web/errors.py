@@ -15,6 +15,7 @@ from typing import Any, Final
 from mockpacs.errors import (
     ArchiveBusyError,
     ArchiveError,
+    AssociationError,
     ConfigurationError,
     FilterError,
     IdentifierError,
@@ -37,6 +38,7 @@ _KINDS: Final[tuple[tuple[type[MockpacsError], int, str], ...]] = (
     (ArchiveBusyError, 503, "archive-busy"),
     (StorageError, 507, "storage"),
     (ArchiveError, 409, "archive"),
+    (AssociationError, 502, "no-association"),
     (RecordingError, 410, "not-readable"),
     (StartError, 503, "stopping"),
 )

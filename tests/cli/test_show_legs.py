@@ -108,3 +108,40 @@ def test_what_went_out_can_be_exported(storage: Path, tmp_path: Path, capsys: py
 
     assert sorted(path.name for path in into.iterdir()) == ["2.1.dcm", "2.2.dcm"]
     capsys.readouterr()
+
+
+@pytest.fixture
+def in_vain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
+    """Runs ``show`` on a C-MOVE whose only leg found no context, beside an association on which nothing was asked."""
+    made = Script()
+    asked = made.open(comment.connection(1, "10.0.0.1:50002")).associate()
+    asked.say(SCU, ask(F.C_MOVE_RQ, 1, MOVE, STUDY, {Tag.MOVE_DESTINATION: "STORE", Tag.PRIORITY: 0}))
+    made.open(comment.connection(2, "10.0.0.2:11112", by_us=True, cause="1.1")).associate().release()
+    asked.say(SCP, answer(F.C_MOVE_RQ, 1, MOVE, 0xA702, None, {Tag.FAILED_SUB_OPERATIONS: 1})).release()
+    made.open(comment.connection(3, "10.0.0.1:50004")).associate().release()
+    write(tmp_path / "data" / "recordings", made)
+
+    def show(*arguments: str) -> list[str]:
+        assert run(["show", *arguments, "--storage", str(tmp_path / "data")]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return show
+
+
+def test_a_leg_that_came_to_nothing_is_listed_and_found(in_vain: Callable[..., list[str]]) -> None:
+    heads = [line for line in in_vain() if line.startswith("association")]
+    found = in_vain("leg:1.1")
+
+    assert [head.split()[1] for head in heads] == ["1", "2"]
+    assert heads[1].endswith("7 of 7 contexts accepted  <- 1.1")
+    assert found[0] == heads[1]
+    assert len(found) == 2
+
+
+def test_an_association_that_is_named_is_shown_though_nothing_was_asked(in_vain: Callable[..., list[str]]) -> None:
+    assert [line.split()[0] for line in in_vain("3")] == ["association", in_vain("3")[1].split()[0]]
+    assert in_vain("3", "--json") == []
+
+
+def test_as_json_an_exchange_has_its_id(in_vain: Callable[..., list[str]]) -> None:
+    assert [json.loads(line)["id"] for line in in_vain("--json")] == ["1.1"]

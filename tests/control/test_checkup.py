@@ -12,6 +12,7 @@ from mockpacs import MockPACS
 from mockpacs.control.checkup import complaints, dialogue, findings
 from mockpacs.control.excuses import disturbs
 from mockpacs.errors import RecordingError, VerificationError
+from mockpacs.traffic.exchange import Association, Exchange
 from mockpacs.traffic.findings.check import CHECKS, PROTOCOL
 from mockpacs.wire import CommandField, ReleaseRQ, Tag, encode_pdu, request
 from tests.control.said import check_golden
@@ -415,3 +416,22 @@ def test_the_dialogue_is_what_was_said_last(pacs: MockPACS, connect: Callable[..
     check_golden("dialogue", dialogue(pacs.desk))
     assert dialogue(pacs.desk, most=1).splitlines()[0] == "... 3 earlier"
     assert len(dialogue(pacs.desk, most=1).splitlines()) == 2
+
+
+def test_the_dialogue_shows_legs_that_failed_and_counts_the_others(pacs: MockPACS) -> None:
+    asked = Association(1, "127.0.0.1:50000", "WS", "MOCKPACS")
+    there = Association(2, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause="1.1", by_us=True)
+    for number, status in enumerate([0, 0, 0xA700, 0, 0xB000], 1):
+        leg = Exchange(
+            there, number, "C-STORE", status, "CT 1.2.3  524 kB", "", 1e9, 0.0, asked_by_us=True, cause="1.1"
+        )
+        pacs.desk.journal.add(leg)
+    pacs.desk.journal.add(Exchange(asked, 1, "C-MOVE", 0xB000, "STUDY > STORE", "", 1e9, 0.0, counts=(3, 1, 1)))
+
+    assert [" ".join(line.split()[1:]) for line in dialogue(pacs.desk).splitlines()] == [
+        "2.3 C-STORE > STORE out-of-resources CT 1.2.3 524 kB <- 1.1 0.0 ms",
+        "C-STORE > STORE success 3 sub-operations <- 1.1",
+        "C-STORE > STORE coercion-of-data-elements 1 sub-operation <- 1.1",
+        "1.1 C-MOVE WS sub-operations-failed STUDY > STORE 3 completed, 1 failed, 1 with a warning 0.0 ms",
+    ]
+    assert dialogue(pacs.desk, most=1).startswith("... 3 earlier")

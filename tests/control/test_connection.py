@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,8 +177,36 @@ def test_an_exception_aborts(pacs: MockPACS) -> None:
         with pacs.connect("THIRD") as again:  # what was sent before has been looked at when this is answered
             again.echo()
     assert [one.text for one in seen if isinstance(one, Notice) and one.kind == "aborted"] == [
-        "aborted by the peer: the peer aborted: service user (source 0, reason 0)"
+        "aborted by the peer: service user (source 0, reason 0)"
     ]
+
+
+def test_several_threads_ask_one_after_the_other(pacs: MockPACS, ct: Path) -> None:
+    answers: list[int | None] = []
+
+    def ask() -> None:
+        answers.extend(association.store(ct).status for _ in range(20))
+
+    with pacs.connect("OTHER", ct) as association:
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert answers == [0] * 60
+
+
+@pytest.mark.parametrize("identifier", [{"QueryRetrieveLevl": "STUDY"}, "study.dcm", []])
+def test_what_is_no_data_set_is_told(pacs: MockPACS, identifier: object) -> None:
+    with pacs.connect("OTHER") as association, pytest.raises(ConfigurationError):
+        association.find(identifier)  # type: ignore[arg-type]
+
+
+def test_what_does_not_fit_the_protocol_is_told(pacs: MockPACS) -> None:
+    with pytest.raises(ConfigurationError):
+        pacs.connect("OTHER", calling="x" * 40)
+    with pacs.connect("OTHER") as association, pytest.raises(ConfigurationError):
+        association.ask("C-ECHO", "Verification", Priority=1 << 20)
 
 
 def test_after_the_stop_nothing_is_asked(other: MockPACS) -> None:

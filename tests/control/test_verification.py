@@ -222,3 +222,19 @@ def test_what_comes_as_time_is_up_is_not_told_to_be_missing() -> None:
     desk.settle = settle  # type: ignore[method-assign]
 
     assert len(wait_for(desk, wanted("C-ECHO"), 2, 0.0)) == 2
+
+
+def test_legs_that_match_are_told_with_what_counts_them() -> None:
+    desk = Counter(0)
+    there = Association(2, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause="1.1", by_us=True)
+    for number in range(1, 5):
+        desk.journal.add(Exchange(there, number, "C-STORE", 0, "", "", 1e9, 0.0, asked_by_us=True, cause="1.1"))
+    line = '4 sub-operations of mockpacs itself match; leg="*" counts them'
+
+    with pytest.raises(VerificationError) as caught:
+        verify(desk, wanted("C-STORE"), 4)
+    assert str(caught.value).splitlines()[1] == line
+    with pytest.raises(WaitError) as waited:
+        wait_for(desk, wanted("C-STORE"), 4, 0.01)
+    assert str(waited.value).splitlines()[1] == line
+    assert len(verify(desk, wanted("C-STORE", leg="*"), 4)) == 4

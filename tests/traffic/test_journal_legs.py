@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -113,3 +114,56 @@ def test_clear_forgets_legs_as_well() -> None:
     journal.clear()
 
     assert (journal.legs, journal.since(0)) == ([], [])
+
+
+def legs_told(match: Filter, *records: Exchange) -> list[str]:
+    journal = Journal()
+    for record in records:
+        journal.add(record)
+    return [text for text in journal.what_came(match).splitlines() if "of mockpacs itself" in text]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("service:C-STORE", ['2 sub-operations of mockpacs itself match; leg="*" counts them']),
+        ("service:C-STORE status:failed", ['1 sub-operation of mockpacs itself matches; leg="*" counts it']),
+        ("service:C-FIND", []),
+        ("service:C-STORE leg:8.1", []),
+        ("", []),
+    ],
+)
+def test_legs_that_would_match_are_told(text: str, told: list[str]) -> None:
+    assert legs_told(Filter.parse(text), MOVE, leg(1), leg(2, 0xA700)) == told
+
+
+def test_what_was_asked_for_no_retrieve_is_no_sub_operation() -> None:
+    asked = replace(leg(1), cause="")
+
+    assert legs_told(STORES, asked) == ['1 request of mockpacs itself matches; leg="*" counts it']
+
+
+def test_it_is_told_in_the_words_of_who_asks_and_only_when_too_few_came() -> None:
+    journal = filled()
+
+    assert "match; leg:* counts them" in journal.what_came(STORES, legs_by="leg:*")
+    assert "itself" not in journal.what_came(STORES, [exchange(2)], are_too_many=True)
+    assert "itself" in journal.what_came(STORES, [exchange(2)])
+    assert journal.legs_that_match(STORES, "x") == "2 sub-operations of mockpacs itself match; x counts them"
+
+
+def test_a_filter_with_a_function_may_stumble_over_legs() -> None:
+    class Both:
+        asks_for_legs = False
+
+        def __call__(self, one: Exchange) -> bool:
+            return one.comment[0] == "x" if one.status else one.service == "C-STORE"
+
+    assert filled().legs_that_match(Both(), "x") == "1 sub-operation of mockpacs itself matches; x counts it"
+    assert filled().legs_that_match(lambda one: True, "x") == ""
+
+
+def test_of_very_many_legs_it_is_told_how_many_at_least() -> None:
+    (told,) = legs_told(STORES, *(leg(number) for number in range(1, 1502)))
+
+    assert told.startswith("at least 1000 sub-operations")

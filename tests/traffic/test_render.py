@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from mockpacs.traffic.exchange import Answer, Association, Exchange, Notice
-from mockpacs.traffic.render import as_json, clock, columns, duration, iso_time, line, size
+from mockpacs.traffic.render import as_json, clock, columns, duration, iso_time, legs_line, line, size
 from mockpacs.wire import CommandField, Tag, request
 
 PEER = Association(3, "127.0.0.1:50000", "STORESCU", "PACS", "jane")
@@ -206,6 +206,7 @@ def test_an_exchange_as_json_has_numbers_where_numbers_are_meant() -> None:
     assert json.loads(json.dumps(said)) == said
     assert {name: said[name] for name in said if name != "time"} == {
         "event": "exchange",
+        "id": "3.2",
         "association": 3,
         "peer": "127.0.0.1:50000",
         "calling": "STORESCU",
@@ -295,3 +296,46 @@ def test_times_are_local_with_offset_and_never_jump_to_the_next_second(when: flo
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", text)
     assert 0 <= when - read.timestamp() < 0.001
     assert clock(when) == text[11:23]
+
+
+UID = "1.2.826.0.1.3680043.8.498.45787841905188114249779154115847483245"
+
+
+@pytest.mark.parametrize("service", ["C-MOVE", "C-GET", "C-FIND"])
+def test_uids_of_a_retrieve_are_shortened_for_people_only(service: str) -> None:
+    subject = f"SERIES StudyInstanceUID={UID} SeriesInstanceUID={UID}\\1.2.3.4 > STORE"
+    retrieve = Exchange(PEER, 1, service, 0xA801, subject, "Unknown move destination", 0.0, 1.0)
+
+    shown = f"SERIES StudyInstanceUID={UID[:17]}... SeriesInstanceUID={UID[:17]}...\\1.2.3.4 > STORE"
+    assert shown in line(retrieve)
+    assert len(line(retrieve)) < 200
+    assert as_json(retrieve)["subject"] == subject
+
+
+def test_what_merely_looks_like_a_uid_is_left_alone() -> None:
+    subject = f"STUDY PatientID=A{UID} StudyDate=20240101-20240202"
+
+    assert subject in line(Exchange(PEER, 1, "C-MOVE", 0, subject, "", 0.0, 1.0))
+
+
+@pytest.mark.parametrize("status", [0, 0xA700, 0xA801, 0xA702, 0xB000, None])
+def test_there_is_a_blank_behind_every_status(status: int | None) -> None:
+    retrieve = Exchange(PEER, 1, "C-MOVE", status, "STUDY > STORE", "", 0.0, 1.0)
+
+    assert f"{retrieve.status_name} " in line(retrieve)
+    assert line(retrieve).index(retrieve.status_name) == line(STORED).index("success")
+
+
+def test_legs_that_ended_the_same_way_are_a_line() -> None:
+    good = replace(LEG, status=0, started=1_700_000_000.25)
+
+    assert legs_line([good, good]).split() == [
+        clock(good.started),
+        *["C-STORE", ">", "STORE", "success", "2", "sub-operations", "<-", "3.1"],
+    ]
+    assert legs_line([good]).index("> STORE") == line(good).index("> STORE")
+    assert legs_line([good]).index("1 sub-operation  <-") == line(good).index("CT 1.2.3")
+
+
+def test_a_duration_is_never_negative_in_json() -> None:
+    assert as_json(replace(STORED, seconds=-0.00006))["milliseconds"] == 0.0

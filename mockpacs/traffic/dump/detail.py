@@ -11,7 +11,7 @@ from mockpacs.traffic.dump.listing import exchange_line
 from mockpacs.traffic.dump.naming import message_name, named
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.message import Message, PduRead
-from mockpacs.traffic.render import iso_time, size
+from mockpacs.traffic.render import iso_time, milliseconds, size
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.text import printable
 
@@ -54,7 +54,7 @@ def _head(exchange: Exchange) -> Line:
 def _message_head(message: Message, begin: float, *, tells_context: bool) -> Line:
     """Who sent what, when; and on which context, where that is another one than before."""
     name = message_name(message.command.field)
-    offset = f"{(message.when - begin) * 1000:+.1f} ms"
+    offset = f"{milliseconds(message.when - begin):+.1f} ms"
     context = message.context
     text = f"  {pdu.ARROWS[message.sender]} {name}  {offset}  context {context.context_id}"
     if context.abstract_syntax and tells_context:

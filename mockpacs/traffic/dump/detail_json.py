@@ -11,7 +11,7 @@ from mockpacs.traffic.dump.dicom_json import command_json, convert
 from mockpacs.traffic.dump.naming import message_name
 from mockpacs.traffic.exchange import Exchange
 from mockpacs.traffic.message import Message, PduRead
-from mockpacs.traffic.render import as_json, iso_time
+from mockpacs.traffic.render import as_json, iso_time, milliseconds
 from mockpacs.wire import PDV, PDataTF
 from mockpacs.wire.dataset import Encoding
 from mockpacs.wire.seen import PduSeen
@@ -40,7 +40,7 @@ def _message(message: Message, begin: float, wanted: Wanted, *, bulk: bool) -> d
         "message": message_name(message.command.field),
         "sender": message.sender.value,
         "time": iso_time(message.when),
-        "milliseconds": round((message.when - begin) * 1000, 3),
+        "milliseconds": milliseconds(message.when - begin),
         "context": context.context_id,
         "abstract_syntax": context.abstract_syntax,
         "transfer_syntax": context.transfer_syntax,
@@ -63,7 +63,7 @@ def pdu_json(read: PduRead, begin: float, *, with_bytes: bool) -> dict[str, Any]
         "pdu": pdu.name_of(seen),
         "sender": seen.sender.value,
         "time": iso_time(read.when),
-        "milliseconds": round((read.when - begin) * 1000, 3),
+        "milliseconds": milliseconds(read.when - begin),
         "position": seen.start,
         "bytes": len(read.raw),
     }

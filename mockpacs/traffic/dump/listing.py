@@ -16,6 +16,8 @@ from mockpacs.wire.text import printable
 MOST_WAITING: Final = 20_000
 """Lines that wait for an association that does not end; beyond that it is left to go on further below."""
 _ENDINGS: Final = frozenset(("released", "aborted", "rejected", "closed"))
+_NO_TLS: Final = "TLS failed"
+"""How the notice begins of a connection that ended before its TLS stood; see `mockpacs.net.requestor`."""
 _TONES: Final = {
     "released": Tone.FAINT,
     "closed": Tone.FAINT,
@@ -31,9 +33,10 @@ _TONES: Final = {
 class Listing:
     """Takes records in their order and says which lines can be printed now."""
 
-    def __init__(self, *, details: bool = False) -> None:
-        """``details``: also what is of interest rarely, see `Notice.detail`."""
+    def __init__(self, *, details: bool = False, every: bool = False) -> None:
+        """``details``: also what is of interest rarely, see `Notice.detail`; ``every``: also silent associations."""
         self._details = details
+        self._every = every
         self._groups: dict[int, _Group] = {}
         self._ended: set[int] = set()  # associations of which nothing but what is late can follow
         self._waiting = 0
@@ -54,7 +57,7 @@ class Listing:
             yield from self._proceed()
         group = self._groups.get(one.number)
         if group is None:
-            group = self._groups[one.number] = _Group(record)
+            group = self._groups[one.number] = _Group(record, is_told=self._every)
         before = len(group.lines)
         group.add(record, details=self._details)
         if group.has_ended:
@@ -95,7 +98,8 @@ class Listing:
 class _Group:
     """The lines of one association."""
 
-    def __init__(self, first: Record) -> None:
+    def __init__(self, first: Record, *, is_told: bool) -> None:
+        self._is_told = is_told
         self.head = _head(first)
         self.has_head = False
         self.lines: list[Line] = []
@@ -122,7 +126,11 @@ class _Group:
         elif record.kind in _ENDINGS and not self.has_ended:
             self.has_ended = True
             self._ending = [notice_line(record, indent="  ")]
-            self._tells_end = details or not record.detail
+            # one that was opened for a retrieve is missed when it brought nothing: its contexts may say why
+            has_cause = record.association is not None and bool(record.association.cause)
+            self._tells_end = self._is_told or details or not record.detail or has_cause
+            if record.text.startswith(_NO_TLS):
+                self.head = _head(record)
         elif details or not record.detail:
             self.lines.append(notice_line(record, indent="  "))
 
@@ -155,7 +163,9 @@ def _head(record: Record) -> Line:
     assert one is not None
     when = record.started if isinstance(record, Exchange) else record.when
     parts = [f"association {one.number}", clock(when), printable(one.address), _titles(one)]
-    if one.secure:
+    if isinstance(record, Notice) and record.text.startswith(_NO_TLS) and not one.calling:
+        parts.append("TLS handshake failed, nothing was said")
+    elif one.secure:
         parts.append("TLS")
     if one.user:
         parts.append(f"user {printable(one.user, 40)}")

@@ -9,6 +9,7 @@ from mockpacs.traffic.dump import hexadecimal
 from mockpacs.traffic.dump.line import Line, Tone
 from mockpacs.traffic.dump.naming import PDU_NAMES, named
 from mockpacs.traffic.message import PduRead
+from mockpacs.traffic.render import milliseconds
 from mockpacs.wire import (
     PDV,
     Abort,
@@ -40,7 +41,7 @@ _RESULTS: Final = {
 def line(read: PduRead, begin: float) -> Line:
     """One line; ``begin`` is the time that offsets count from, seconds since 1970."""
     seen = read.seen
-    offset = f"{(read.when - begin) * 1000:+.1f} ms"
+    offset = f"{milliseconds(read.when - begin):+.1f} ms"
     name, told, tone = _told(seen)
     return Line(f"{offset:>12}  {ARROWS[seen.sender]}  {name:<14} {len(read.raw):>7} bytes  {told}".rstrip(), tone)
 

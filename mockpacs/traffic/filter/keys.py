@@ -82,6 +82,12 @@ def leg_of(exchange: Exchange) -> str:
     return exchange.cause or (NO_CAUSE if exchange.asked_by_us else "")
 
 
+def _leg_of_notice(notice: Notice) -> str:
+    """The same of the association that a notice is about."""
+    one = notice.association
+    return "" if one is None else one.cause or (NO_CAUSE if one.by_us else "")
+
+
 def _leg(values: Sequence[Value]) -> Callable[[str], bool]:
     """Retrieves by their ids, all of an association by its number; what is neither would match nothing."""
     for value in values:
@@ -123,7 +129,7 @@ KEYS: Final[dict[str, Key]] = {
     "message-id": _number(_message_id, filter_number.whole),
     "sop-class": Key(lambda values: filter_uid.accepts(values, filter_uid.SOP_CLASS), attrgetter("sop_class")),
     "sop-instance": Key(_EXACT, attrgetter("sop_instance")),
-    "leg": Key(_leg, leg_of),
+    "leg": Key(_leg, leg_of, _leg_of_notice),
     "syntax": Key(lambda values: filter_uid.accepts(values, filter_uid.TRANSFER_SYNTAX), _syntax),
 }
 MOMENTS: Final = ("after", "before")

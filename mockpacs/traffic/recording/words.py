@@ -66,15 +66,10 @@ def rejected(answer: AssociateRJ, request: AssociateRQ | None, ours: Role | None
 
 def aborted(sender: Role, abort: Abort, ours: Role | None) -> str:
     """An A-ABORT."""
-    who = side(sender, ours)
     why = _ABORT_REASONS.get(abort.reason, "unknown reason")
     if abort.source == AbortSource.SERVICE_USER:
         why = "service user"
-    elif who == "the peer":
-        why = f"source {abort.source}, {why} ({abort.reason})"
-    if who == "the peer":
-        why = f"the peer aborted: {why}"
-    return f"aborted by {who}: {why} (source {abort.source}, reason {abort.reason})"
+    return f"aborted by {side(sender, ours)}: {why} (source {abort.source}, reason {abort.reason})"
 
 
 def vanished(sender: Role | None, how: str, ours: Role | None) -> str:

@@ -31,7 +31,10 @@ async def count_exchanges(desk: Desk, request: Request) -> Response:
     await desk.settled()
     records = desk.journal.numbered()
     count = len(await chosen.counted(records))
-    return JsonResponse({"count": count, "dropped": desk.journal.dropped[0]})
+    answer: dict[str, Any] = {"count": count, "dropped": desk.journal.dropped[0]}
+    if not count and (remark := await asyncio.to_thread(desk.journal.legs_that_match, chosen.filter, "leg:*")):
+        answer["remark"] = remark
+    return JsonResponse(answer)
 
 
 async def wait_for_exchanges(desk: Desk, request: Request) -> Response:
@@ -91,7 +94,7 @@ def _what_came(desk: Desk, chosen: Chosen, waiting: _Waiting, seconds: float) ->
 
     found = [exchange for _, exchange in waiting.found]
     headline = f"Waited {seconds:g} s for {exchanges_that(chosen.filter, waiting.count)}; {len(found)} came."
-    return f"{headline}\n{desk.journal.what_came(chosen.filter, found)}"
+    return f"{headline}\n{desk.journal.what_came(chosen.filter, found, legs_by='leg:*')}"
 
 
 ROUTES: Final = (
@@ -101,7 +104,13 @@ ROUTES: Final = (
         count_exchanges,
         "How many of the exchanges that are kept match.",
         (FILTER,),
-        answers=(Answer(200, "`count`, and how many older ones were `dropped` and not counted."),),
+        answers=(
+            Answer(
+                200,
+                "`count`, and how many older ones were `dropped` and not counted; where it is 0 although "
+                "sub-operations of mockpacs itself match, a `remark` that says so.",
+            ),
+        ),
     ),
     Route(
         "GET",

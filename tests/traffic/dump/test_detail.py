@@ -75,3 +75,13 @@ def test_a_context_that_is_not_known_is_a_number() -> None:
     unknown = [MESSAGES[0]._replace(context=UNKNOWN)]
     lines = [line.text for line in detail.lines(EXCHANGE, unknown, [], ALL)]
     assert "  > C-STORE-RQ  +0.0 ms  context 5" in lines
+
+
+def test_no_moment_is_before_the_begin() -> None:
+    early = [MESSAGES[0]._replace(when=EXCHANGE.started - 0.000_066), MESSAGES[1]]
+    told = detail_json.exchange_json(EXCHANGE, early, PDUS[::-1], ALL)
+    lines = [line.text for line in detail.lines(EXCHANGE, early, [], Wanted())]
+
+    assert [message["milliseconds"] for message in told["messages"]] == [0.0, 2.0]
+    assert [pdu["milliseconds"] for pdu in told["pdus"]] == [0.0, 0.0]
+    assert any("> C-STORE-RQ  +0.0 ms" in line for line in lines)

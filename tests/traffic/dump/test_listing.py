@@ -147,3 +147,38 @@ def test_legs_stand_below_what_they_are_legs_of() -> None:
         "4.1 C-STORE out-of-resources CT 1.2 <- 3.1",
         "released",
     ]
+
+
+LEG = Association(9, "127.0.0.1:40000", "MOCKPACS", "STORE", server="127.0.0.1:104", cause="9.1", by_us=True)
+
+
+def test_an_association_of_a_retrieve_is_shown_though_nothing_was_asked_on_it() -> None:
+    records = [opened(LEG), notice("released", LEG)]
+    assert shown(records) == [
+        "association 9 127.0.0.1:40000 MOCKPACS > STORE at 127.0.0.1:104 2 of 3 contexts accepted <- 9.1",
+        "released",
+    ]
+
+
+def test_silent_associations_are_shown_when_every_one_is_wanted() -> None:
+    made = Listing(every=True)
+    odd = notice("trouble", ONE, "odd")
+    lines = [line for record in (opened(ONE), odd, notice("released", ONE)) for line in made.add(record)]
+    assert [_short(line).split()[0] for line in [*lines, *made.finish()]] == ["association", "released"]
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+def test_where_tls_did_not_come_about_nothing_was_said(by_us: bool) -> None:
+    server = "127.0.0.1:11613" if by_us else ""
+    one = Association(7, "127.0.0.1:48112", secure=True, server=server, by_us=by_us)
+    at = f" at {server}" if server else ""
+    assert shown([notice("closed", one, "TLS failed: certificate verify failed", detail=False)]) == [
+        f"association 7 127.0.0.1:48112{at} TLS handshake failed, nothing was said",
+        "TLS failed: certificate verify failed",
+    ]
+
+
+def test_where_tls_broke_later_it_had_stood() -> None:
+    assert shown([opened(TWO), echo(TWO, 1), notice("closed", TWO, "TLS failed: bad record mac")])[0] == (
+        "association 2 127.0.0.1:50002 WS > MOCKPACS TLS user ada 2 of 3 contexts accepted"
+    )

@@ -343,6 +343,18 @@ def test_notices_are_found_by_who_and_when_only(text: str, found: bool) -> None:
     assert list(select([notice], Filter.parse(text))) == [notice] * found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("leg:9.1", True), ("leg:9", True), ("leg:*", True), ('leg:""', False), ("leg:9.2", False), ("-leg:9.2", True)],
+)
+def test_a_notice_of_an_association_of_ours_is_found_by_what_it_was_for(text: str, found: bool) -> None:
+    ours = Association(10, "127.0.0.1:40000", "MOCKPACS", "STORE", cause="9.1", by_us=True)
+
+    assert Filter.parse(text).matches_notice(Notice(NOON, "aborted", "gone", ours)) is found
+    assert Filter.parse("leg:us").matches_notice(Notice(NOON, "aborted", "gone", replace(ours, cause="")))
+    assert Filter.parse('leg:""').matches_notice(Notice(NOON, "aborted", "gone", PEER))
+
+
 def test_a_notice_without_an_association_has_no_number_and_no_title() -> None:
     notice = Notice(NOON, "trouble", "disk full")
 

@@ -228,7 +228,7 @@ def test_who_rejects_us_is_named(reject: AssociateRJ, text: str) -> None:
     ("sender", "text"),
     [
         (SCU, "aborted by us: service user (source 0, reason 0)"),
-        (SCP, "aborted by the peer: the peer aborted: service user (source 0, reason 0)"),
+        (SCP, "aborted by the peer: service user (source 0, reason 0)"),
     ],
 )
 def test_who_aborts_is_us_or_the_peer(sender: object, text: str) -> None:

@@ -283,12 +283,12 @@ def test_more_requests_than_can_be_held_are_given_up(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("ours", "sender", "abort", "text"),
     [
-        (SCP, SCU, Abort(0, 0), "aborted by the peer: the peer aborted: service user (source 0, reason 0)"),
+        (SCP, SCU, Abort(0, 0), "aborted by the peer: service user (source 0, reason 0)"),
         (
             SCP,
             SCU,
             Abort(2, 2),
-            "aborted by the peer: the peer aborted: source 2, unexpected pdu (2) (source 2, reason 2)",
+            "aborted by the peer: unexpected pdu (source 2, reason 2)",
         ),
         (SCP, SCP, Abort(2, 6), "aborted by us: invalid parameter (source 2, reason 6)"),
         (None, SCU, Abort(0, 0), "aborted by the requestor: service user (source 0, reason 0)"),

@@ -147,3 +147,15 @@ def test_what_we_asked_ourselves_counts_when_it_is_meant(filter_: str, count: in
 
     assert asked(desk, f"count?filter={filter_}").json()["count"] == count
     assert asked(desk, f"wait?filter={filter_}&count={count}&timeout=0").json()["count"] == count
+
+
+def test_what_we_asked_ourselves_is_not_counted_but_told() -> None:
+    desk = StandIn()
+    for one in (exchange(1, "C-MOVE"), leg(1), leg(2, 0xA700)):
+        desk.journal.add(one)
+    remark = "2 sub-operations of mockpacs itself match; leg:* counts them"
+
+    assert asked(desk, "count?filter=service:C-STORE").json() == {"count": 0, "dropped": 0, "remark": remark}
+    assert remark in asked(desk, "wait?filter=service:C-STORE&timeout=0").json()["error"]["message"].splitlines()
+    assert "remark" not in asked(desk, "count?filter=service:C-FIND").json()
+    assert "remark" not in asked(desk, "count?filter=service:C-FIND leg:*").json()
