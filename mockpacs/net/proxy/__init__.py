@@ -1,0 +1,1 @@
+"""A proxy: what stands between a client and a server, forwards bytes as they come, records and disturbs."""
