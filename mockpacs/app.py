@@ -20,7 +20,7 @@ from mockpacs.control.desk import Desk
 from mockpacs.control.steering import Steering
 from mockpacs.errors import MockpacsError, StartError, StopError
 from mockpacs.looping import LoopThread, new_loop, on_hangup, on_signals
-from mockpacs.serving import Observer, Serving
+from mockpacs.serving import Observer, Play, Serving
 from mockpacs.traffic.exchange import Exchange, Notice, Record
 from mockpacs.traffic.journal import Journal
 
@@ -67,13 +67,15 @@ class MockPACS(Steering):
         options: Options | None = None,
         strict: bool = False,
         observe: Observer | None = None,
+        play: Play | None = None,
         **overrides: Any,
     ) -> None:
         """``scenarios``: files, or names of shipped ones. Keywords are those of `Options`.
 
         Without ``options``: a free port, in memory unless ``storage`` is given, and recorded into a folder that is gone
         after the stop unless ``recordings`` names one. ``strict``: leaving the block fails as `check` does.
-        ``observe`` is told every record. Raises `ConfigurationError` on an impossible option.
+        ``observe`` is told every record. ``play``: what is played below the scenarios.
+        Raises `ConfigurationError` on an impossible option.
         """
         super().__init__()
         paths, options = _sorted(scenarios, options)
@@ -88,6 +90,7 @@ class MockPACS(Steering):
         self.journal = Journal()
         """What happened lately, since the start; see `Journal`."""
         self._observers = [observe] if observe else []
+        self._play = play
         self._serving: Serving | None = None
         self._thread: LoopThread | None = None
         self._desk: Desk | None = None
@@ -244,7 +247,9 @@ class MockPACS(Steering):
             options = options.but(recordings=self._scratch.name)
         self.journal = Journal(values=_values if options.recordings_folder else None)
         try:
-            serving = await Serving.open(options, self.journal, self._observe, failed, in_foreground=in_foreground)
+            serving = await Serving.open(
+                options, self.journal, self._observe, failed, in_foreground=in_foreground, play=self._play
+            )
         except BaseException:
             self._sweep()
             raise

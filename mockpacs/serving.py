@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,16 @@ if TYPE_CHECKING:
 
 Observer = Callable[[Record], None]
 
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is played beside scenario files, below their rules."""
+
+    script: Script
+    fill: Callable[[Archive], Iterable[str]] = lambda _: ()
+    """Puts into the archive what must be there; a sentence about each instance that it does not take."""
+
+
 _TOKEN_KINDS = {"kerberos": 3, "saml": 4, "jwt": 5}
 
 
@@ -54,6 +64,7 @@ class Serving:
     addresses: list[tuple[str, int]]
     started: float
     door: Door | None = None
+    program: Play | None = None
 
     @classmethod
     async def open(
@@ -64,6 +75,7 @@ class Serving:
         failed: Callable[[], object],
         *,
         in_foreground: bool = False,
+        play: Play | None = None,
     ) -> Serving:
         """Everything in order, from the disk up to the ports; nothing is left behind when a step fails.
 
@@ -74,12 +86,12 @@ class Serving:
         with contextlib.ExitStack() as undo:
             archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
             undo.callback(archive.close)
-            _preload(archive, options, observe)
+            _preload(archive, options, observe, play)
             theatre, facts, script = None, [], None
-            if options.scenario:
+            if options.scenario or play:
                 from mockpacs import playing  # what it loads costs 200 ms, paid by those who play something
 
-                script = playing.script_of(options)
+                script = playing.script_of(options, play.script if play else None)
                 theatre, facts = playing.theatre_of(script), playing.facts_of(script)
             recorder = _recorder(options, facts)
             if recorder is not None:
@@ -104,12 +116,12 @@ class Serving:
                 theatre.refuse = listener.refuse
             undo.callback(listener.halt)
             addresses = await listener.open(options.host, options.port)
-            refill = partial(_preload, archive, options, observe)
+            refill = partial(_preload, archive, options, observe, play)
             house = House(journal, archive, environment, listener, addresses, peers, refill, options)
             desk = Desk(house, lambda: script or _nothing(options))
             door = await _door(desk, options, in_foreground=in_foreground)
             undo.pop_all()
-        serving = cls(desk, archive, lanes, listener, environment, addresses, time.monotonic(), door)
+        serving = cls(desk, archive, lanes, listener, environment, addresses, time.monotonic(), door, play)
         if recorder is not None:
             recorder.on_failure = lambda error: serving.halt(error, failed)
         return serving
@@ -125,10 +137,11 @@ class Serving:
 
         Raises `ConfigurationError`; then the old ones go on.
         """
-        if options.scenario:
+        if options.scenario or self.program:
             from mockpacs import playing
 
-            self.desk.rules.restart(playing.script_of(options))
+            play = self.program.script if self.program else None
+            self.desk.rules.restart(playing.script_of(options, play))
 
     def halt(self, error: RecordingError, then: Callable[[], object]) -> None:
         """What cannot be recorded does not happen."""
@@ -206,8 +219,10 @@ def _recorder(options: Options, facts: Sequence[str]) -> Recorder | None:
     )
 
 
-def _preload(archive: Archive, options: Options, observe: Observer) -> None:
+def _preload(archive: Archive, options: Options, observe: Observer, play: Play | None) -> None:
     """A file that was named must be an instance; what else lies in a folder is told and passed over."""
+    for problem in play.fill(archive) if play else ():
+        observe(Notice(time.time(), "trouble", problem))
     for path in options.preload:
         if not path.exists():
             raise StartError(f"{path}: there is no such file or folder to begin with (preload)")

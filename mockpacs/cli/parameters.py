@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -58,9 +58,16 @@ class TextCommand(TyperCommand):
         return []
 
 
-def as_typed(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a ``command(config, **given)`` one parameter per option. All are text: the table says what they become."""
-    parameters = [inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)]
+def as_typed(command: Callable[..., None], own: Mapping[str, Any] | None = None) -> Callable[..., None]:
+    """Give a ``command(config, **given)`` one parameter per option. All are text: the table says what they become.
+
+    ``own``: annotations of parameters that only this command has, by name.
+    """
+    named = {**(own or {}), "config": Config}.items()
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in named
+    ]
     for option in schema().values():
         parameters.append(_parameter(option))
         if negative_of(option) is not None:
