@@ -17,7 +17,15 @@ from mockpacs.config import load, schema
 from mockpacs.written.words import Flag
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+NAMED = "serve|archive|show|export|proxy|replay|diff|distill|redact"
+GROUPS = ("archive", "replay")
+"""Commands that are groups of commands."""
 FENCE = re.compile(r"^```([\w ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -46,7 +54,10 @@ def commands() -> list[tuple[str, str]]:
         lines = (line.partition("#")[0].strip() for line in block.text.splitlines())
         found += [(block.place, line) for line in lines if line.startswith("mockpacs ")]
     for path in DOCUMENTS:
-        inline = re.findall(r"`(mockpacs (?:serve|archive|show|export)[^`|]*)`", path.read_text(encoding="utf-8"))
+        inline = re.findall(
+            r"`(mockpacs (?:serve|archive|show|export|proxy|replay|diff|distill|redact)[^`|]*)`",
+            path.read_text(encoding="utf-8"),
+        )
         found += [(path.name, command) for command in inline]
     return found
 
@@ -82,7 +93,7 @@ def test_every_command_shown_is_understood(
 def known_flags(arguments: list[str]) -> set[str]:
     """The options the command's own help lists: ``--help`` is eager, so it would hide an unknown one after it."""
     names = [word for word in arguments if not word.startswith("-")]
-    path = names[:2] if names[:1] == ["archive"] else names[:1]
+    path = names[:2] if names[0] in GROUPS else names[:1]
     shown = subprocess.run(
         [sys.executable, "-m", "mockpacs", *path, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -122,6 +133,8 @@ def test_every_option_named_in_a_document_exists() -> None:
     flags |= {option.flag for option in schema().values()}
     flags |= {f"--no-{option.flag[2:]}" for option in schema().values() if isinstance(option.kind, Flag)}
     flags |= {f"--no-{option.flag[2:]}" for option in schema().values() if hasattr(option.kind, "negative")}
+    for command in (["proxy"], ["replay", "client"], ["replay", "server"], ["diff"], ["distill"], ["redact"]):
+        flags |= known_flags(command)
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         wrong += [f"{path.name}: {key}" for key in re.findall(r"`([a-z_]+): [^`]+`", text) if key not in schema()]

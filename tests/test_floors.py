@@ -20,7 +20,7 @@ FLOORS = [
     {"net"},
     {"replay", "control"},
     {"web"},
-    {"app", "serving", "playing", "config", "looping"},
+    {"app", "serving", "playing", "proxying", "config", "looping"},
     {"cli", "pytest_plugin", "plugin", "__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -34,12 +34,15 @@ DOORS = {
     ("serving", "config"),
     ("serving", "playing"),
     ("playing", "config"),
+    ("proxying", "app"),
+    ("proxying", "looping"),
+    ("proxying", "playing"),
     ("__main__", "cli"),
     ("pytest_plugin", "plugin"),
     ("cli", "__init__"),
     ("__init__", "app"),
 }
-NETWORKERS = {"net", "replay", "control", "web", "app", "serving", "looping", "cli"}
+NETWORKERS = {"net", "replay", "control", "web", "app", "serving", "proxying", "looping", "cli"}
 # Which rooms may import what does not come with Python, or what touches the network.
 TENANTS = {
     "pynetdicom": {"wire", "services", "net"},

@@ -12,9 +12,14 @@ import typer
 from mockpacs import __version__
 from mockpacs.cli.archive import archive
 from mockpacs.cli.check import check
+from mockpacs.cli.diff import diff
+from mockpacs.cli.distill import distill
 from mockpacs.cli.explain import explain
 from mockpacs.cli.export import export
 from mockpacs.cli.parameters import TextCommand, as_typed, spread
+from mockpacs.cli.proxy import ProxyCommand, proxy
+from mockpacs.cli.redact import redact
+from mockpacs.cli.replay import replay
 from mockpacs.cli.scenarios import scenarios
 from mockpacs.cli.serve import ServeCommand, serve
 from mockpacs.cli.show import show
@@ -72,7 +77,12 @@ program.command(cls=TextCommand)(scenarios)
 program.command(cls=TextCommand)(explain)
 program.command(cls=FilterCommand)(show)
 program.command(cls=FilterCommand)(export)
+program.command(cls=ProxyCommand)(proxy)
+program.command(cls=FilterCommand)(diff)
+program.command(cls=FilterCommand)(redact)
+program.command(cls=FilterCommand)(distill)
 program.add_typer(archive)
+program.add_typer(replay)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

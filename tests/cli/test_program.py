@@ -46,6 +46,13 @@ COMMANDS = [
     ["show"],
     ["export"],
     ["explain"],
+    ["proxy"],
+    ["replay"],
+    ["replay", "client"],
+    ["replay", "server"],
+    ["diff"],
+    ["distill"],
+    ["redact"],
 ]
 
 

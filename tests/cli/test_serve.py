@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from mockpacs import __version__
+from mockpacs.app import Summary
 from mockpacs.cli.parameters import spread
-from mockpacs.cli.report import address
+from mockpacs.cli.report import TextReport, address
 from mockpacs.config import Options
 from mockpacs.errors import StartError
 from mockpacs.traffic.exchange import Association, Exchange, Notice, Record
@@ -94,6 +95,14 @@ def test_there_is_a_line_per_exchange_and_a_summary(capsys: pytest.CaptureFixtur
     assert "aborted by the peer" in lines[1]
     assert lines[2] == "stopped  after 1.5 s: 1 association, 2 instances stored (1.0 MB)"
     assert [line.split() for line in lines[3:]] == [["C-ECHO", "success", "1"], ["C-STORE", "success", "2"]]
+
+
+def test_the_summary_keeps_its_columns_however_long_a_status_is() -> None:
+    exchanges = {("C-MOVE", "unable-to-perform-sub-operations"): 12, ("C-ECHO", "success"): 1}
+    lines = TextReport().stopped(Summary(exchanges=Counter(exchanges))).splitlines()[1:]
+
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].endswith("unable-to-perform-sub-operations      12")
 
 
 @pytest.mark.usefixtures("stand_in")

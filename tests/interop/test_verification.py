@@ -25,7 +25,8 @@ from tests.interop import judge, phantom, scu
 from tests.interop.programs import run
 
 VERIFICATION = "1.2.840.10008.1.1"
-FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{end}" for end in (1, 2, 3))
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+PRINT, WORKLIST = "1.2.840.10008.5.1.1.9", "1.2.840.10008.5.1.4.31"
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +64,11 @@ def test_termscu_is_refused_and_the_server_goes_on(pacs: MockPACS) -> None:
     assert run("echoscu", pacs.host, pacs.port).status == 0
 
 
-@pytest.mark.parametrize("program", ["movescu", "getscu"])
-def test_retrieval_is_refused_in_negotiation(pacs: MockPACS, program: str) -> None:
-    level = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.3")
-    said = run(program, "-v", "-S", *level, pacs.host, pacs.port).text
-    assert "Association Accepted" in said
-    assert "No valid Presentation Context" in said or "No adequate Presentation Contexts" in said, said
-
-
 def test_pynetdicom_sees_which_contexts_are_refused_and_why(pacs: MockPACS) -> None:
     syntaxes = [ImplicitVRLittleEndian]
     jpeg = ["1.2.840.10008.1.2.4.50"]
     association = scu.associate(
-        pacs, (VERIFICATION, syntaxes), (FIND, syntaxes), (MOVE, syntaxes), (GET, syntaxes), (VERIFICATION, jpeg)
+        pacs, (VERIFICATION, syntaxes), (FIND, syntaxes), (PRINT, syntaxes), (WORKLIST, syntaxes), (VERIFICATION, jpeg)
     )
     assert association.is_established
     assert [(c.context_id, c.result) for c in association.accepted_contexts] == [(1, 0), (3, 0)]
