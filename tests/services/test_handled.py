@@ -560,7 +560,7 @@ def test_what_only_an_event_loop_could_run_is_nonsense(function: Function) -> No
 @pytest.mark.parametrize(
     ("returned", "sentence"),
     [
-        ("out-of-resorces", "Known: out-of-resources (A700)"),
+        ("out-of-resorces", 'Did you mean "out-of-resources"?'),
         (-1, "a code is between 0x0000 and 0xFFFF"),
         (0x10000, "a code is between 0x0000 and 0xFFFF"),
         ({"PatienID": "1"}, 'Did you mean "PatientID"?'),
