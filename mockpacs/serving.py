@@ -25,7 +25,7 @@ from mockpacs.net.listener import Listener
 from mockpacs.services.access import Access, Credential
 from mockpacs.services.negotiation import House as Rooms
 from mockpacs.services.registry import Registry
-from mockpacs.services.retrieve import RetrieveOptions
+from mockpacs.services.retrieve import RetrieveOptions, missing_decoders
 from mockpacs.traffic.exchange import Notice, Record
 from mockpacs.traffic.journal import Journal
 from mockpacs.traffic.recorder import Recorder
@@ -87,6 +87,8 @@ class Serving:
             archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
             undo.callback(archive.close)
             _preload(archive, options, observe, play)
+            if options.transcode and (missing := missing_decoders()):
+                observe(Notice(time.time(), "trouble", missing))
             theatre, facts, script = None, [], None
             if options.scenario or play:
                 from mockpacs import playing  # what it loads costs 200 ms, paid by those who play something
