@@ -25,7 +25,7 @@ from mockpacs.net.listener import Listener
 from mockpacs.services.access import Access, Credential
 from mockpacs.services.negotiation import House as Rooms
 from mockpacs.services.registry import Registry
-from mockpacs.services.retrieve import RetrieveOptions, missing_decoders
+from mockpacs.services.retrieve import RetrieveOptions
 from mockpacs.traffic.exchange import Notice, Record
 from mockpacs.traffic.journal import Journal
 from mockpacs.traffic.recorder import Recorder
@@ -87,8 +87,8 @@ class Serving:
             archive = Archive.open(None if options.memory else options.storage, options=archive_options(options))
             undo.callback(archive.close)
             _preload(archive, options, observe, play)
-            if options.transcode and (missing := missing_decoders()):
-                observe(Notice(time.time(), "trouble", missing))
+            if options.transcode:
+                _tell_missing_decoders(observe)
             theatre, facts, script = None, [], None
             if options.scenario or play:
                 from mockpacs import playing  # what it loads costs 200 ms, paid by those who play something
@@ -233,6 +233,13 @@ def _preload(archive: Archive, options: Options, observe: Observer, play: Play |
                 raise StartError(f"{path} cannot be taken to begin with: {added.problem} (preload)")
             if added.problem:
                 observe(Notice(time.time(), "trouble", f"{added.path} was not preloaded: {added.problem}"))
+
+
+def _tell_missing_decoders(observe: Observer) -> None:
+    from mockpacs.services.decompression import missing_decoders
+
+    if missing := missing_decoders():
+        observe(Notice(time.time(), "trouble", missing))
 
 
 def _trouble(what: str, error: BaseException) -> Notice:

@@ -42,6 +42,9 @@ NO_WORDS: list[tuple[str, str]] = [
     ("A\\B=h:1", "no backslash"),
     ("A=::1:104", '"::1:104": an IPv6 address stands between brackets'),
     ("A=[::1:104", "stands between brackets"),
+    ("A=tls:h:104", '"tls:h:104": TLS is written tls://h:104'),
+    ("A=TLS:/[::1]:104", '"TLS:/[::1]:104": TLS is written tls://[::1]:104'),
+    ("{aet: A=B, host: h, port: 1}", "is a mapping, which stands in the file of --config: here write AET=HOST:PORT"),
     ("A=ssl://h:104", '"ssl" is not a way to a peer'),
     ("A=://h:104", '"" is not a way to a peer'),
 ]
@@ -97,14 +100,18 @@ def test_everything_wrong_is_told_where_it_stands(tmp_path: Path) -> None:
     file.write_text(
         "peer:\n"
         "  - {aet: A, host: h, prt: 1}\n"
-        "  - {aet: A, port: many, host: no host}\n"
-        "  - {aet: A, host: h}\n"
-        "  - {aet: A, host: h, port: 1, transfer_syntaxes: [implcit, 1.2.840.*, 1..2]}\n"
-        "  - {aet: A, host: h, port: 1, tls_ca: ca.pem, tls_verify: none}\n"
-        "  - {aet: A, host: h, port: 1, tls: true, tls_verify: nam}\n"
-        "  - {aet: A, host: h, port: 1, xyzzy: 1}\n"
-        "  - A=h\n"
+        "  - {aet: B, port: many, host: no host}\n"
+        "  - {aet: C, host: h}\n"
+        "  - {aet: D, host: h, port: 1, transfer_syntaxes: [implcit, 1.2.840.*, 1..2]}\n"
+        "  - {aet: E, host: h, port: 1, tls_ca: ca.pem, tls_verify: none}\n"
+        "  - {aet: F, host: h, port: 1, tls: true, tls_verify: nam}\n"
+        "  - {aet: G, host: h, port: 1, xyzzy: 1}\n"
+        "  - H=h\n"
         "  - [A=h:1]\n"
+        "  - {aet: I, host: no host, xyzzy: 1, prt: 1, tls_verify: none}\n"
+        "  - {aet: J, host: h, port: 1, tls: perhaps, tls_ca: ca.pem}\n"
+        "  - {aet: K, host: h, port: 1, tls: true, tls_ca: ca.pem, tls_verify: none}\n"
+        "  - B=h:x\n"
     )
     with pytest.raises(ConfigurationError) as caught:
         load(file)
@@ -122,10 +129,19 @@ def test_everything_wrong_is_told_where_it_stands(tmp_path: Path) -> None:
         'c.yaml:7:55: tls_verify: "nam" is not one of name, chain, none; did you mean "name"?',
         'c.yaml:8:32: unknown key "xyzzy" of a peer; the keys are aet, host, port, transfer_syntaxes, tls, tls_ca,'
         " tls_verify",
-        'c.yaml:9:5: "A=h" is not a peer: write AET=HOST:PORT or AET=tls://HOST:PORT',
+        'c.yaml:9:5: "H=h" is not a peer: write AET=HOST:PORT or AET=tls://HOST:PORT',
         "c.yaml:10:5: ['A=h:1'] is not a peer: AET=HOST:PORT or AET=tls://HOST:PORT; or {aet: AET, host: HOST,"
         " port: PORT}, where wanted with transfer_syntaxes: [...], tls: true, tls_ca: PATH, tls_verify: name, chain"
         " or none",
+        'c.yaml:11:29: unknown key "xyzzy" of a peer; the keys are aet, host, port, transfer_syntaxes, tls, tls_ca,'
+        " tls_verify",
+        'c.yaml:11:39: unknown key "prt" of a peer; did you mean "port"?',
+        'c.yaml:11:20: host: "no host" is not an address or host name, such as 127.0.0.1, ::1 or pacs.example.org',
+        "c.yaml:11:59: tls_verify is for peers that speak TLS: say tls: true too",
+        'c.yaml:12:37: tls: "perhaps" is not true or false',
+        "c.yaml:13:51: tls_ca is not looked at with tls_verify: none: leave out one of them",
+        'c.yaml:14:5: port: "x" is not a whole number from 1 to 65535',
+        'c.yaml:14:5: there are two peers with the AE title "B"',
     ]
 
 
@@ -138,7 +154,7 @@ def test_two_peers_with_one_title_are_refused_where_the_second_stands(tmp_path: 
 
 
 def test_peers_made_in_python_are_read_as_strictly() -> None:
-    whole = Peer("A", "h", 1, (JPEG,), tls=True, tls_ca=Path("ca.pem"), tls_verify="none")
+    whole = Peer("A", "h", 1, (JPEG,), tls=True, tls_ca=Path("ca.pem"), tls_verify="chain")
     assert Options(peer=(whole,)).peer == (whole,)
     assert Options(peer=(Peer(" A ", "[::1]", 1, ("implicit",)),)).peer == (Peer("A", "::1", 1, (IMPLICIT,)),)
     wrong: list[Any] = [Peer("A", "h", 0), Peer("A", "h", 1, tls_verify="none"), {"aet": "A"}, None, 5, {"a": {}}]

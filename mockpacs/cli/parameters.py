@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 
 from mockpacs.config import Option, schema
 from mockpacs.written.kinds import Many
+from mockpacs.written.peer import Peers
 from mockpacs.written.words import Choice, Flag, names_files
 
 Config = Annotated[
@@ -23,7 +24,7 @@ METAVARS = {
     "Seconds": "SECONDS",
     "Host": "HOST",
     "Title": "AET",
-    "PeerKind": "AET=HOST:PORT",
+    "PeerKind": "AET=HOST:PORT...",
     "UserKind": "USER",
     "Seed": "N|random",
     "Port": "PORT",
@@ -42,6 +43,12 @@ class TextCommand(TyperCommand):
 
     rest: ClassVar[str] = ""
     """The option that takes words without a dash; without one they are refused."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):  # ``NAME <list[str]>``, says its help: all of them are text
+                parameter.display_type = lambda *_, **__: ""  # type: ignore[method-assign]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Split the words into options; refuse what is none of them."""
@@ -93,8 +100,11 @@ def _positive(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def spread(arguments: Iterable[str]) -> list[str]:
-    """Let an option take several files, as shells expand ``*``: ``--preload a b`` is ``--preload a --preload b``."""
-    takers = {option.flag for option in schema().values() if isinstance(option.kind, Many) and names_files(option.kind)}
+    """Let an option take several files, as shells expand ``*``: ``--preload a b`` is ``--preload a --preload b``.
+
+    So it is with peers, as long as words look like one: behind ``--peer A=h:1 B=h:2 disk-full`` there are two.
+    """
+    takers = {option.flag: option for option in schema().values() if isinstance(option.kind, Many)}
     spread_out: list[str] = []
     taker = ""
     taken = 0
@@ -102,11 +112,20 @@ def spread(arguments: Iterable[str]) -> list[str]:
         if argument.startswith("-"):
             taker, taken = (argument if argument in takers else ""), 0
         elif taker:
-            if taken:
+            if taken and not _takes_more(takers[taker], argument):
+                taker = ""
+            elif taken:
                 spread_out.append(taker)
             taken += 1
         spread_out.append(argument)
     return spread_out
+
+
+def _takes_more(option: Option, argument: str) -> bool:
+    """Whether a further word without a dash still belongs to an option."""
+    if isinstance(option.kind, Peers):
+        return "=" in argument and not argument.endswith((".yaml", ".yml"))  # that is a scenario
+    return names_files(option.kind)
 
 
 def _parameter(option: Option) -> inspect.Parameter:

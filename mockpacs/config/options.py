@@ -68,7 +68,8 @@ class Options:
         _NETWORK,
         Seconds(),
         30.0,
-        "Time a peer has from connecting to its A-ASSOCIATE-RQ, and from our abort to its close.",
+        "Time a peer has from connecting to its A-ASSOCIATE-RQ, and from our abort to its close; as a destination that "
+        "we call, for the connection and again for its answer to our A-ASSOCIATE-RQ.",
     )
     network_timeout: float = _key(
         _NETWORK, Seconds(zero=True), 60.0, "Silence after which an association is aborted; 0 waits for ever."
@@ -158,7 +159,8 @@ class Options:
         _RETRIEVE,
         Seconds(zero=True),
         0.0,
-        "Least time between two pending responses of a C-GET or C-MOVE; 0 sends one after each sub-operation.",
+        "Least time between two pending responses of a C-GET or C-MOVE; 0 sends one after each sub-operation but the "
+        "last.",
     )
 
     tls_cert: Path | None = _key(_ACCESS, OptionalPath(), None, "Own certificate chain (PEM); switches TLS on.")

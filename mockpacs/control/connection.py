@@ -15,6 +15,7 @@ from mockpacs.net.asking import Response, Unanswered
 from mockpacs.net.dialer import MOST_CONTEXTS
 from mockpacs.net.requestor import NotAssociated, Requestor
 from mockpacs.services.verification import VERIFICATION
+from mockpacs.traffic.render import number_of
 from mockpacs.wire import AcceptedContext, CommandField, Encoding, Tag, Value
 from mockpacs.wire.dictionary import uid_name
 from mockpacs.wire.status import name_of
@@ -47,6 +48,11 @@ class Reply:
         return "no status" if self.status is None else name_of(self.status, self._service)
 
     @property
+    def comment(self) -> str:
+        """Its Error Comment (0000,0902), "" without one."""
+        return self.command.error_comment or ""
+
+    @property
     def dataset(self) -> Dataset | None:
         """Its data set, None without one. Raises ValueError when it cannot be read."""
         from mockpacs.services.decoding import decode
@@ -68,6 +74,13 @@ class Connection:
         self._desk = desk
         self._requestor = requestor
         self._turn = threading.Lock()
+
+    def __repr__(self) -> str:
+        """``<Connection to WORKSTATION at 127.0.0.1:11113, 3 contexts accepted>``"""
+        association = self._requestor.association
+        accepted = number_of(len(self.contexts), "context")
+        over = "" if self._requestor.can_send else ", over"
+        return f"<Connection to {association.called} at {association.server}, {accepted} accepted{over}>"
 
     @property
     def contexts(self) -> Sequence[AcceptedContext]:
@@ -175,14 +188,17 @@ _REQUESTED: Final = ("N-GET", "N-SET", "N-ACTION", "N-DELETE")
 """Services whose requests name the Requested SOP Class (PS3.7 10.3)."""
 
 
-def connect(desk: Desk, title: str, what: Sequence[Any], calling: str) -> Connection:
+def connect(
+    desk: Desk, title: str, what: Sequence[Any], calling: str, timeout_seconds: float | None = None
+) -> Connection:
     """An association with a peer of this title. Blocks; raises `AssociationError`."""
     peer = desk.peers.called(title)
     contexts = list(proposals(what or _USUAL))
     if len(contexts) > MOST_CONTEXTS:
         raise ConfigurationError(f"{len(contexts)} presentation contexts, an association has {MOST_CONTEXTS} at most")
     try:
-        return Connection(desk, desk.wait(desk.peers.dialer.associate(peer, contexts, calling=calling)))
+        opening = desk.peers.dialer.associate(peer, contexts, calling=calling, timeout_seconds=timeout_seconds)
+        return Connection(desk, desk.wait(opening))
     except LocalProtocolError as wrong:
         raise ConfigurationError(f"an association cannot be asked for like that: {wrong}") from wrong
     except NotAssociated as no:

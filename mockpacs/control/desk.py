@@ -63,6 +63,7 @@ class Desk:
         self.options = house.options
         self.peers = house.peers
         """Whom the server may call; they can be changed."""
+        self.peers.tell = lambda text: self.tell("peers", text, detail=True)
         self.addresses = list(house.addresses)
         self.started = self.began = time.time()
         """Wall clock, seconds since 1970: of the start; and of the last reset of the journal."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mockpacs.errors import ConfigurationError
+from mockpacs.errors import ConfigurationError, StartError
 from mockpacs.net.peer import Peer as Called
 from mockpacs.written.kinds import Refused, nearest, quoted
 from mockpacs.written.peer import Peer, PeerKind
@@ -21,13 +21,26 @@ class Peers:
     def __init__(
         self, dialer: Dialer, peers: Iterable[Peer] = (), certificate: Path | None = None, key: Path | None = None
     ) -> None:
-        """``certificate``, ``key``: our own, shown to peers that ask for one. Raises as `add` does."""
+        """``certificate``, ``key``: our own, shown to peers that ask for one.
+
+        Raises `StartError` with a line for each peer whose certificates cannot be used.
+        """
         self.dialer = dialer
         """Who calls them."""
+        self.tell: Callable[[str], object] = lambda _: None
+        """Is told of every change."""
         self._certificate = certificate
         self._key = key
         self._written: dict[str, Peer] = {}
-        self._first = {peer.aet: self.add(peer) for peer in peers}
+        problems: list[str] = []
+        for peer in peers:
+            try:
+                self._set(peer)
+            except StartError as error:
+                problems.append(str(error))
+        if problems:
+            raise StartError("\n".join(problems))
+        self._first = dict(self._written)
 
     def __iter__(self) -> Iterator[Peer]:
         return iter(list(self._written.values()))
@@ -37,6 +50,10 @@ class Peers:
 
     def __contains__(self, aet: object) -> bool:
         return aet in self._written
+
+    def __repr__(self) -> str:
+        """``<Peers WORKSTATION=127.0.0.1:11113>``"""
+        return f"<Peers {', '.join(map(PeerKind().write, self)) or '(none)'}>"
 
     def __getitem__(self, aet: str) -> Peer:
         """Raises `ConfigurationError` when there is none of that title."""
@@ -52,14 +69,16 @@ class Peers:
         """
         written = peer if host is None else {"aet": peer, "host": host, "port": port, **more}
         read = self._read(written)
-        self.dialer.peers[read.aet] = self._net(read)
-        self._written[read.aet] = read
+        is_new = read.aet not in self
+        self._set(read)
+        self.tell(f"peer {quoted(read.aet)} at {read.address} was {'added' if is_new else 'replaced'}")
         return read
 
     def remove(self, aet: str) -> None:
         """Raises `ConfigurationError` when there is none of that title."""
-        self.called(aet)
-        del self.dialer.peers[aet], self._written[aet]
+        address = self.called(aet).address
+        self._drop(aet)
+        self.tell(f"peer {quoted(aet)} at {address} was taken away")
 
     def called(self, aet: str) -> Called:
         """A peer as the network has it. Raises `ConfigurationError` when there is none of that title."""
@@ -75,9 +94,16 @@ class Peers:
         """Those of the start, and no others."""
         for aet in list(self._written):
             if aet not in self._first:
-                self.remove(aet)
+                self._drop(aet)
         for peer in self._first.values():
-            self.add(peer)
+            self._set(peer)
+
+    def _set(self, peer: Peer) -> None:
+        self.dialer.peers[peer.aet] = self._net(peer)
+        self._written[peer.aet] = peer
+
+    def _drop(self, aet: str) -> None:
+        del self.dialer.peers[aet], self._written[aet]
 
     def _read(self, written: object) -> Peer:
         try:
@@ -90,5 +116,8 @@ class Peers:
         if peer.tls:
             from mockpacs.net.tls import client_context
 
-            context = client_context(peer.tls_ca, peer.tls_verify, self._certificate, self._key)
+            try:
+                context = client_context(peer.tls_ca, peer.tls_verify, self._certificate, self._key)
+            except StartError as error:
+                raise StartError(f"peer {quoted(peer.aet)}: {error}") from error
         return Called(peer.aet, peer.host, peer.port, peer.transfer_syntaxes, context)

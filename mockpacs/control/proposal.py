@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +11,13 @@ from typing import Any, Final
 from mockpacs.archive import StoredInstance
 from mockpacs.errors import ArchiveError, ConfigurationError
 from mockpacs.wire.part10 import FileMeta, decode_head
+from mockpacs.written.kinds import quoted
 from mockpacs.written.uids import SOP_CLASS, TRANSFER_SYNTAX, Kind, uids_of
 
 _NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+_PATH: Final = re.compile(r"^[~.]?[/\\]|^[^\s]*[/\\][^\s]*$|\.[A-Za-z]\w{0,4}$")
+"""What is meant as a path: names of SOP classes have blanks beside their slashes, and UIDs end in digits."""
+_FOLDER: Final = "{} is a folder: name the files in it, one by one"
 _BLOCK: Final = 1 << 18
 _HEAD: Final = 1 << 16
 """Bytes of a file in which its meta information is looked for."""
@@ -26,11 +32,23 @@ def proposals(what: Sequence[Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
             several = [syntaxes] if isinstance(syntaxes, str) else syntaxes
             found[uid_of(sop_class, SOP_CLASS), tuple(uid_of(syntax, TRANSFER_SYNTAX) for syntax in several)] = None
         elif isinstance(one, str) and not Path(one).is_file():
-            found[uid_of(one, SOP_CLASS), _NATIVE] = None
+            found[_named(one), _NATIVE] = None
         else:
             meta, _ = parcel(one)
             found[meta.sop_class, (meta.transfer_syntax,)] = None
     yield from found
+
+
+def _named(text: str) -> str:
+    """The SOP class of a name; who meant a file is told what is wrong with that."""
+    try:
+        return uid_of(text, SOP_CLASS)
+    except ConfigurationError:
+        if Path(text).is_dir():
+            raise ArchiveError(_FOLDER.format(text)) from None
+        if _PATH.search(text):
+            raise ArchiveError(f"{text}: there is no such file") from None
+        raise
 
 
 def uid_of(text: str, kind: Kind) -> str:
@@ -54,7 +72,11 @@ def parcel(what: Any) -> tuple[FileMeta, Iterable[bytes]]:
 
         meta, data = encoded(what)
         return meta, [data]
+    if not isinstance(what, str | os.PathLike):
+        raise ConfigurationError(f"{quoted(what)} is no file, no Dataset and no stored instance")
     path = Path(what)
+    if path.is_dir():
+        raise ArchiveError(_FOLDER.format(path))
     try:
         with path.open("rb") as file:
             head = decode_head(file.read(_HEAD))

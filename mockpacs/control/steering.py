@@ -98,7 +98,7 @@ class Steering:
         """Whom the server may call; ``pacs.peers.add("WORKSTATION", "127.0.0.1", 11113)`` makes a move destination."""
         return self.desk.peers
 
-    def connect(self, peer: str, /, *what: Any, calling: str = "") -> Connection:
+    def connect(self, peer: str, /, *what: Any, calling: str = "", timeout: float | None = None) -> Connection:
         """Open an association to a peer, recorded as all others: to test who is on the other side.
 
         >>> from mockpacs import MockPACS
@@ -111,11 +111,12 @@ class Steering:
 
         ``peer``: the title of one of `peers`. ``what`` is proposed: SOP classes by name or UID, pairs of one and its
         transfer syntaxes, or files and Datasets that are to be stored; by itself verification and the query models.
-        ``calling``: our title, else that of the server. It blocks. Raises `AssociationError`.
+        ``calling``: our title, else that of the server. ``timeout``: seconds for connecting and the answer together,
+        else the option artim_timeout for each. It blocks. Raises `AssociationError`.
         """
         from mockpacs.control.connection import connect
 
-        return connect(self.desk, peer, what, calling)
+        return connect(self.desk, peer, what, calling, None if timeout is None else _seconds(timeout))
 
     # looking
 

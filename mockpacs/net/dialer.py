@@ -48,10 +48,12 @@ class Dialer:
         cause: str = "",
         calling: str = "",
         roles: Iterable[RoleSelection] = (),
+        timeout_seconds: float | None = None,
     ) -> Requestor:
         """An association with a peer. ``contexts``: abstract and transfer syntaxes, at most `MOST_CONTEXTS`.
 
-        ``cause``: the exchange it is for. Raises `NotAssociated` with a sentence, also when the server stops.
+        ``cause``: the exchange it is for. ``timeout_seconds``: for all of it; None is the limit of the environment,
+        for connecting and for the answer. Raises `NotAssociated` with a sentence, also when the server stops.
         """
         request = AssociateRQ(
             called=peer.aet,
@@ -67,21 +69,21 @@ class Dialer:
                 roles=tuple(roles),
             ),
         )
-        seconds = self._environment.limits.artim_seconds
+        patience = _Patience(self._environment.limits.artim_seconds, timeout_seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with patience.next():
                 requestor = await self._connect(peer, request, cause)
         except TimeoutError:
-            raise self._told(peer, cause, f"no connection within {seconds:g} s (artim_timeout)") from None
+            raise self._told(peer, cause, f"no connection within {patience}") from None
         except OSError as error:
             raise self._told(peer, cause, why_not(error)) from error
         except UnicodeError as error:
             raise self._told(peer, cause, "that is no name of a host") from error
         try:
-            async with asyncio.timeout(seconds):
+            async with patience.next():
                 await requestor.associated()
         except TimeoutError:
-            why = f"no answer to the association request within {seconds:g} s (artim_timeout)"
+            why = f"no answer to the association request within {patience}"
             requestor.break_off(why)
             raise NotAssociated(why) from None
         return requestor
@@ -154,6 +156,24 @@ class Dialer:
             text += f" (for {cause})"
         self._environment.observe(Notice(time.time(), "trouble", text))
         return NotAssociated(f"{peer.aet} cannot be reached: {why}")
+
+
+class _Patience:
+    """How long each step may take: the usual time each, or what is left of a time for all of them."""
+
+    def __init__(self, usual_seconds: float, whole_seconds: float | None) -> None:
+        self._usual = usual_seconds
+        self._whole = whole_seconds
+        self._began = asyncio.get_running_loop().time()
+
+    def next(self) -> asyncio.Timeout:
+        """The limit of the step that begins now."""
+        if self._whole is None:
+            return asyncio.timeout(self._usual)
+        return asyncio.timeout_at(self._began + self._whole)
+
+    def __str__(self) -> str:
+        return f"{self._usual:g} s (artim_timeout)" if self._whole is None else f"{self._whole:g} s (timeout)"
 
 
 def why_not(error: OSError) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Final
 
 from mockpacs.errors import MockpacsError
 
-_OURS: Final = str(Path(__file__).parent.parent)
+_OURS: Final = (str(Path(__file__).parent.parent), dataclasses.__file__, "<string>")
+"""Also what `dataclasses` made of our classes: it lies between lines of ours."""
 
 
 def trim(error: BaseException) -> None:

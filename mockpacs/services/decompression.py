@@ -5,6 +5,7 @@ The decoders are those that are installed: the extra ``transcode`` brings them.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from mockpacs.archive import StoredInstance
@@ -28,6 +29,30 @@ _DESCRIPTION: Final = {
     0x00280103: "US",  # Pixel Representation
 }
 """What a decoder may have to change (PS3.3 C.7.6.3)."""
+
+
+_DECODERS: Final = {
+    "JPEG": ("gdcm", "libjpeg", "PIL"),
+    "JPEG-LS": ("gdcm", "libjpeg", "jpeg_ls"),
+    "JPEG 2000": ("gdcm", "openjpeg", "PIL"),
+    "High-Throughput JPEG 2000": ("openjpeg",),
+}
+"""The packages with which pydicom decodes; RLE it does by itself."""
+
+
+def missing_decoders() -> str:
+    """A sentence about what cannot be decompressed as its decoder is not installed, "" when there is one for all.
+
+    It imports nothing: whoever serves asks for it at the start.
+    """
+    if find_spec("numpy") is None:
+        missing = "nothing can be decompressed, numpy is not installed"
+    else:
+        without = [name for name, packages in _DECODERS.items() if not any(map(find_spec, packages))]
+        if not without:
+            return ""
+        missing = f"no decoder is installed for {' and '.join(', '.join(without).rsplit(', ', 1))}"
+    return f'transcode: {missing}: pip install "mockpacs[transcode]"'
 
 
 def decompressed(instance: StoredInstance, *, implicit: bool) -> Edits:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Final, Literal
 
 from mockpacs.archive import Archive, Model, Selected, StoredInstance
@@ -44,15 +43,6 @@ def agree(proposed: bytes) -> bytes:
     """The answer to extended negotiation: a 1 where one was proposed and is done, as many bytes as were proposed."""
     answer = bytes(int(wish == 1 and can == 1) for wish, can in zip(proposed, _DONE, strict=False))
     return answer or b"\0"
-
-
-def missing_decoders() -> str:
-    """What --transcode cannot do because it is not installed, "" when all is there. Imports nothing of it."""
-    needed = {"numpy": "numpy", "gdcm": "python-gdcm", "openjpeg": "pylibjpeg-openjpeg"}
-    missing = [package for module, package in needed.items() if find_spec(module) is None]
-    if not missing:
-        return ""
-    return f"transcode: {', '.join(missing)} is not installed: pip install 'mockpacs[transcode]'"
 
 
 @dataclass(frozen=True, slots=True)

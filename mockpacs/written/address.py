@@ -37,6 +37,14 @@ class Offer:
     to: Address
 
 
+def with_colons(place: str) -> str:
+    """What to say of ``HOST:PORT`` whose host has colons and no brackets around it."""
+    scheme, _, rest = place.strip().partition(":")
+    if scheme.lower() == _TLS:
+        return f"{quoted(place)}: TLS is written {_TLS}://{rest.lstrip('/')}"
+    return f"{quoted(place)}: an IPv6 address stands between brackets, such as [::1]:11112"
+
+
 class AddressKind:
     """``HOST:PORT`` or ``tls://HOST:PORT``."""
 
@@ -53,7 +61,7 @@ class AddressKind:
         if not has_port or not host or (has_scheme and scheme.lower() != _TLS):
             raise refused(value, self.allowed)
         if ":" in host and not (host.startswith("[") and host.endswith("]")):
-            raise Refused((value, f"{quoted(place)}: an IPv6 address stands between brackets, such as [::1]:11112"))
+            raise Refused((value, with_colons(place)))
         return Address(_HOST.read(host), int(_PORT.read(port)), bool(has_scheme))
 
     def write(self, value: object) -> str:

@@ -6,11 +6,12 @@ Only what somebody wrote in such a form is ever dialled; nothing a peer sends, a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
+from mockpacs.written.address import with_colons
 from mockpacs.written.kinds import Kind, Many, Refused, nearest, quoted, refused
 from mockpacs.written.numbers import Whole
 from mockpacs.written.uids import TRANSFER_SYNTAX, UidGlob, uids_of
@@ -103,6 +104,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "tls_verify": Choice(("name", "chain", "none")),
 }
 _NEEDED: Final = ("aet", "host", "port")
+_IN_A_WORD: Final = "write AET=HOST:PORT or AET=tls://HOST:PORT"
 
 
 class PeerKind:
@@ -140,65 +142,100 @@ class Peers(Many):
         Many.__init__(self, PeerKind())
 
     def read(self, value: object) -> tuple[object, ...]:
-        """All of them; of two with the same title the second is refused."""
-        peers = Many.read(self, value)
+        """All of them; of two with the same title the second is refused, also where something else is wrong."""
         items = value if isinstance(value, list | tuple) else [value]
         titles: set[str] = set()
+        peers: list[object] = []
         problems: list[tuple[object, str]] = []
-        for item, peer in zip(items, peers, strict=True):
-            assert isinstance(peer, Peer)
-            if peer.aet in titles:
-                problems.append((item, f"there are two peers with the AE title {quoted(peer.aet)}"))
-            titles.add(peer.aet)
+        for item in items:
+            try:
+                peers.append(self.one.read(item))
+            except Refused as no:
+                problems += no.problems
+            title = _title(item)
+            if title is not None and title in titles:
+                problems.append((item, f"there are two peers with the AE title {quoted(title)}"))
+            titles.add(title or "")
         if problems:
             raise Refused(*problems)
-        return peers
+        return tuple(peers)
+
+
+def _title(item: object) -> str | None:
+    """The title that somebody wrote for a peer, whatever the rest of it is; None when there is none."""
+    written: object = None
+    if isinstance(item, Peer):
+        written = item.aet
+    elif isinstance(item, Mapping):
+        written = item.get("aet")
+    elif isinstance(item, str):
+        written = item.rpartition("=")[0]
+    try:
+        return Title().read(written)
+    except Refused:
+        return None
 
 
 def _from_word(word: str) -> Peer:
     """The title may have ``=`` in it, and an IPv6 address has colons: both are split at their last one."""
+    if word.strip().startswith("{") and word.strip().endswith("}"):
+        raise Refused((word, f"{quoted(word)} is a mapping, which stands in the file of --config: here {_IN_A_WORD}"))
     title, is_pair, address = word.rpartition("=")
     scheme, has_scheme, place = address.rpartition("://")
     host, has_port, port = place.rpartition(":")
     if not (is_pair and has_port):
-        raise Refused((word, f"{quoted(word)} is not a peer: write AET=HOST:PORT or AET=tls://HOST:PORT"))
+        raise Refused((word, f"{quoted(word)} is not a peer: {_IN_A_WORD}"))
     if has_scheme and scheme.strip().lower() != _TLS:
-        raise Refused((word, f"{quoted(scheme)} is not a way to a peer: write AET=HOST:PORT or AET=tls://HOST:PORT"))
+        raise Refused((word, f"{quoted(scheme)} is not a way to a peer: {_IN_A_WORD}"))
     if ":" in host and not (host.strip().startswith("[") and host.endswith("]")):
-        raise Refused((word, f"{quoted(place)}: an IPv6 address stands between brackets, such as [::1]:11112"))
-    return _read({"aet": title, "host": host, "port": port, "tls": bool(has_scheme)}, word)
+        raise Refused((word, with_colons(place)))
+    read, problems = _values({"aet": title, "host": host, "port": port, "tls": bool(has_scheme)})
+    if problems:
+        raise Refused(*((word, sentence) for _, sentence in problems))
+    return Peer(**read)
 
 
 def _from_mapping(value: Mapping[Any, object]) -> Peer:
+    unknown = [key for key in value if key not in _KINDS]
+    hints = {key: nearest(str(key), _KINDS) for key in unknown}
     problems: list[tuple[object, str]] = [
-        (key, f"unknown key {quoted(key)} of a peer{nearest(str(key), _KINDS) or f'; the keys are {_all_keys()}'}")
-        for key in value
-        if key not in _KINDS
+        (key, f"unknown key {quoted(key)} of a peer{hints[key] or f'; the keys are {_all_keys()}'}") for key in unknown
     ]
     given = {str(key): entry for key, entry in value.items() if key in _KINDS and entry is not None}
-    missing = [key for key in _NEEDED if key not in given]
-    if missing and not problems:  # a key that is misspelt is not missing as well
-        problems = [(value, f"a peer has {', '.join(_NEEDED[:-1])} and {_NEEDED[-1]}: {' and '.join(missing)} missing")]
+    # A key that is misspelt is not missing as well.
+    missing = [key for key in _NEEDED if key not in given and not any(f'"{key}"' in hint for hint in hints.values())]
+    if missing:
+        needed = f"{', '.join(_NEEDED[:-1])} and {_NEEDED[-1]}"
+        problems.append((value, f"a peer has {needed}: {' and '.join(missing)} missing"))
+    read, wrong = _values(given)
+    problems += wrong
     if problems:
         raise Refused(*problems)
-    return _read(given, None)
+    return Peer(**read)
 
 
-def _read(given: Mapping[str, object], at: object) -> Peer:
-    """The peer made of values each of which is read; ``at`` is where all of them stand, None for each in its place."""
+def _values(given: Mapping[str, object]) -> tuple[dict[str, Any], list[tuple[object, str]]]:
+    """What can be read, and what is wrong, each with the value it is about."""
     read: dict[str, Any] = {}
     problems: list[tuple[object, str]] = []
     for key, value in given.items():
         try:
             read[key] = _KINDS[key].read(value)
         except Refused as no:
-            problems += [(part if at is None else at, f"{key}: {text}") for part, text in no.problems]
-    if not problems and not read.get("tls"):
-        needless = [key for key, least in (("tls_ca", None), ("tls_verify", "name")) if read.get(key, least) != least]
-        problems = [(given[key], f"{key} is for peers that speak TLS: say tls: true too") for key in needless]
-    if problems:
-        raise Refused(*problems)
-    return Peer(**read)
+            problems += [(part, f"{key}: {text}") for part, text in no.problems]
+    if "tls" in read or "tls" not in given:
+        problems += [(given[key], text) for key, text in _needless(read)]
+    return read, problems
+
+
+def _needless(read: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys that others make meaningless, and why: who writes them believes that something is verified."""
+    if not read.get("tls"):
+        for key, least in (("tls_ca", None), ("tls_verify", "name")):
+            if read.get(key, least) != least:
+                yield key, f"{key} is for peers that speak TLS: say tls: true too"
+    elif read.get("tls_ca") is not None and read.get("tls_verify") == "none":
+        yield "tls_ca", "tls_ca is not looked at with tls_verify: none: leave out one of them"
 
 
 def _all_keys() -> str:

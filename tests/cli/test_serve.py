@@ -224,6 +224,28 @@ def test_an_option_for_files_takes_what_a_shell_makes_of_a_star() -> None:
     ]
 
 
+def test_an_option_for_peers_takes_those_that_follow() -> None:
+    assert spread(["serve", "--peer", "A=h:1", "B=h:2", "disk-full", "C=h:3"]) == [
+        *["serve", "--peer", "A=h:1", "--peer", "B=h:2", "disk-full", "C=h:3"]
+    ]
+    assert spread(["--peer", "A=h:1", "a=b.yaml"]) == ["--peer", "A=h:1", "a=b.yaml"]
+    assert spread(["--peer", "A", "--preload", "b=c", "d"]) == ["--peer", "A", "--preload", "b=c", "--preload", "d"]
+
+
+def test_several_peers_and_a_scenario_stand_behind_one_another(stand_in: type[StandIn]) -> None:
+    assert run(["serve", "--peer", "A=h:1", "B=h:2", "disk-full"]) == 0
+    assert [peer.aet for peer in stand_in.seen.peer] == ["A", "B"]
+    assert [path.name for path in stand_in.seen.scenario] == ["disk-full"]
+
+
+@pytest.mark.parametrize("command", ["check", "scenarios"])
+def test_the_help_shows_no_types(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "Arguments:" in told
+    assert "<" not in told
+
+
 def test_an_ipv6_address_is_shown_with_brackets() -> None:
     assert address("::1", 104) == "[::1]:104"
     assert address("localhost", 104) == "localhost:104"

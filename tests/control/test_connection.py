@@ -49,6 +49,14 @@ def test_an_echo_is_answered(pacs: MockPACS, other: MockPACS) -> None:
     )
 
 
+def test_a_connection_says_with_whom_it_is(pacs: MockPACS, other: MockPACS) -> None:
+    at = f"OTHER at 127.0.0.1:{other.port}"
+    with pacs.connect("OTHER", "Verification") as association:
+        assert repr(association) == f"<Connection to {at}, 1 context accepted>"
+        assert association.echo().comment == ""
+    assert repr(association) == f"<Connection to {at}, 1 context accepted, over>"
+
+
 def test_another_title_can_call(pacs: MockPACS, other: MockPACS) -> None:
     with pacs.connect("OTHER", calling="CT01") as association:
         association.echo()
@@ -94,7 +102,8 @@ def test_anything_can_be_asked(pacs: MockPACS, other: MockPACS) -> None:
     with pacs.connect("OTHER") as association:
         identifier = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": "1.2"}
         (final,) = association.ask("C-MOVE", STUDY_ROOT_MOVE, identifier, MoveDestination="NOBODY")
-    assert (final.status, final.command.error_comment) == (0xA801, "Unknown move destination NOBODY")
+    assert (final.status, final.comment) == (0xA801, final.command.error_comment)
+    assert final.comment.startswith("Unknown move destination NOBODY")
     assert other.verify("C-MOVE", status="A801")
 
 
@@ -144,6 +153,23 @@ def test_a_file_that_is_none_is_told(pacs: MockPACS, tmp_path: Path) -> None:
         pacs.connect("OTHER", text)
     with pytest.raises(ArchiveError, match="cannot be read"):
         pacs.connect("OTHER", tmp_path / "absent.dcm")
+    for folder in (tmp_path, str(tmp_path)):
+        with pytest.raises(ArchiveError, match="is a folder: name the files in it"):
+            pacs.connect("OTHER", folder)
+    with pytest.raises(ConfigurationError, match="5 is no file, no Dataset and no stored instance"):
+        pacs.connect("OTHER", 5)
+
+
+@pytest.mark.parametrize("path", ["absent.dcm", "./absent", "images/absent", "/absent file", "~/absent", "C:\\absent"])
+def test_a_name_that_looks_like_a_path_is_a_file_that_is_not_there(pacs: MockPACS, path: str) -> None:
+    with pytest.raises(ArchiveError) as told:
+        pacs.connect("OTHER", path)
+    assert str(told.value) == f"{path}: there is no such file"
+
+
+def test_a_name_with_a_slash_is_a_name(pacs: MockPACS) -> None:
+    with pytest.raises(ConfigurationError, match=f'did you mean "{STUDY_ROOT_MOVE}"'):
+        pacs.connect("OTHER", STUDY_ROOT_MOVE.replace("Retrieve", "Retrive"))
 
 
 def test_who_does_not_listen_is_told(pacs: MockPACS) -> None:
@@ -152,6 +178,17 @@ def test_who_does_not_listen_is_told(pacs: MockPACS) -> None:
         pacs.peers.add("DEAD", "127.0.0.1", sock.getsockname()[1])
         with pytest.raises(AssociationError, match=r"no association with DEAD at 127\.0\.0\.1:\d+: .*refused"):
             pacs.connect("DEAD")
+
+
+def test_who_does_not_answer_is_waited_for_as_long_as_was_said(pacs: MockPACS) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pacs.peers.add("SILENT", "127.0.0.1", silent.getsockname()[1])
+        with pytest.raises(AssociationError, match=r"no answer to the association request within 0\.05 s \(timeout\)"):
+            pacs.connect("SILENT", timeout=0.05)
+    with pytest.raises(ConfigurationError, match='timeout: "soon" is no number of seconds'):
+        pacs.connect("OTHER", timeout="soon")  # type: ignore[arg-type]
+    with pacs.connect("OTHER", timeout=60) as association:
+        assert association.echo().status == 0
 
 
 def test_who_rejects_is_told(pacs: MockPACS, other: MockPACS) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +101,42 @@ def test_colours_are_described_as_they_are_after_decoding(archive: Archive) -> N
     assert dcmread(path).PhotometricInterpretation == "YBR_FULL"
     assert found.PhotometricInterpretation == "RGB"
     assert [element.tag for element in found] == sorted(element.tag for element in found)
+
+
+EXTRA = ': pip install "mockpacs[transcode]"'
+
+
+@pytest.mark.parametrize(
+    ("installed", "told"),
+    [
+        ("numpy gdcm openjpeg", ""),
+        ("numpy libjpeg openjpeg", ""),
+        ("numpy gdcm", f"transcode: no decoder is installed for High-Throughput JPEG 2000{EXTRA}"),
+        (
+            "numpy PIL",
+            f"transcode: no decoder is installed for JPEG-LS and High-Throughput JPEG 2000{EXTRA}",
+        ),
+        (
+            "numpy",
+            "transcode: no decoder is installed for JPEG, JPEG-LS, JPEG 2000 and High-Throughput JPEG 2000" + EXTRA,
+        ),
+        ("gdcm openjpeg", f"transcode: nothing can be decompressed, numpy is not installed{EXTRA}"),
+    ],
+)
+def test_what_cannot_be_decoded_is_told_before_anything_is(
+    monkeypatch: pytest.MonkeyPatch, installed: str, told: str
+) -> None:
+    monkeypatch.setattr(decompression, "find_spec", lambda name: name if name in installed.split() else None)
+    assert decompression.missing_decoders() == told
+
+
+def test_the_decoders_of_the_extra_are_enough_and_are_not_loaded_to_know_it() -> None:
+    need_decoders()
+    code = (
+        "import sys; from mockpacs.services.decompression import missing_decoders\n"
+        "assert missing_decoders() == '' and not {'numpy', 'gdcm', 'openjpeg', 'pydicom'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

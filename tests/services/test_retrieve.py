@@ -14,7 +14,6 @@ from pydicom.filereader import read_dataset
 
 from mockpacs.archive import Archive, FileMeta, Model
 from mockpacs.errors import StorageError
-from mockpacs.services import retrieve as retrieving
 from mockpacs.services.courier import Awaited, Courier, Delivery, Kind, SubOperation, Undeliverable
 from mockpacs.services.request import Lane, Outcome, Request, SubOperations
 from mockpacs.services.retrieve import RetrieveOptions, RetrieveService, agree
@@ -568,12 +567,3 @@ def test_only_composite_instance_root_knows_of_frames(
 
 def test_retrieves_have_a_thread_of_their_own(archive: Archive) -> None:
     assert service(archive).lane is Lane.RETRIEVER
-
-
-def test_decoders_that_are_not_installed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrieving, "find_spec", lambda module: None if module == "gdcm" else object())
-    assert retrieving.missing_decoders() == (
-        "transcode: python-gdcm is not installed: pip install 'mockpacs[transcode]'"
-    )
-    monkeypatch.setattr(retrieving, "find_spec", lambda _: object())
-    assert retrieving.missing_decoders() == ""

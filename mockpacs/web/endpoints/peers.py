@@ -82,12 +82,16 @@ def _read(aet: str, text: str) -> Peer:
         raise ApiError(400, "bad-json", f"The body is not JSON; a peer is written {_EXAMPLE}.") from error
     if not isinstance(body, dict):
         raise ApiError(400, "bad-body", f"A peer is written {_EXAMPLE}.")
+    problems: list[str] = []
     if body.setdefault("aet", aet) != aet:
-        raise ApiError(422, "bad-peer", f"aet: {quoted(body['aet'])} is not the title in the path, {quoted(aet)}.")
+        problems.append(f"aet: {quoted(body['aet'])} is not the title in the path, {quoted(aet)}")
     try:
-        return PeerKind().read(body)
+        peer = PeerKind().read({**body, "aet": aet})
     except Refused as no:
-        raise ApiError(422, "bad-peer", "\n".join(sentence for _, sentence in no.problems)) from no
+        problems += [sentence for _, sentence in no.problems]
+    if problems:
+        raise ApiError(422, "bad-peer", "\n".join(problems))
+    return peer
 
 
 _EXAMPLE: Final = '{"host": "127.0.0.1", "port": 11113}'

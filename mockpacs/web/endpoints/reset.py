@@ -15,7 +15,7 @@ from mockpacs.web.route import Answer, Parameter, Route
 
 
 async def reset(desk: Desk, request: Request) -> Response:
-    """Put back what is named: rules, state, journal, archive; an archive on disk only when it is named."""
+    """Put back what is named: rules, state, journal, archive, peers; an archive on disk only when it is named."""
     asked = Asked(request, "what")
     what = [word.strip() for word in asked.text("what").split(",") if word.strip()]
     await desk.settled()  # what a peer has seen goes with the journal, it does not turn up in the next one
@@ -27,9 +27,9 @@ ROUTES: Final = (
         "POST",
         "/reset",
         reset,
-        "Puts back how it was at the start: rules, state, journal, archive.\n"
+        "Puts back how it was at the start: rules, state, journal, archive, peers.\n"
         "Without `what` all of them, but an archive on disk only when it is named.",
-        (Parameter("what", "One or several of rules, state, journal, archive: `rules,state`."),),
+        (Parameter("what", "One or several of rules, state, journal, archive, peers: `rules,state`."),),
         answers=(Answer(200, "What was `reset`."),),
     ),
 )

@@ -74,6 +74,26 @@ def test_what_is_no_peer_is_refused_and_changes_nothing(
     assert api.get("peers").json() == {"peers": [FIRST]}
 
 
+def test_all_that_is_wrong_with_a_peer_is_told(api: httpx.Client) -> None:
+    wrong = {"aet": "OLD", "host": "no host", "port": 0, "tsl": True, "tls_verify": "none"}
+    response = api.put("peers/NEW", json=wrong)
+    assert code(response) == (422, "bad-peer")
+    assert response.json()["error"]["message"].splitlines() == [
+        'aet: "OLD" is not the title in the path, "NEW"',
+        'unknown key "tsl" of a peer; did you mean "tls"?',
+        'host: "no host" is not an address or host name, such as 127.0.0.1, ::1 or pacs.example.org',
+        "port: 0 is not a whole number from 1 to 65535",
+        "tls_verify is for peers that speak TLS: say tls: true too",
+    ]
+
+
+def test_what_is_put_back_is_named_where_the_api_describes_itself(api: httpx.Client) -> None:
+    about = [one["about"] for one in api.get("").json()["endpoints"] if one["path"].endswith("/reset")]
+    assert about == ["Puts back how it was at the start: rules, state, journal, archive, peers."]
+    (described,) = (one for path, one in api.get("openapi.json").json()["paths"].items() if path.endswith("/reset"))
+    assert "journal, archive, peers" in str(described["post"]["parameters"])
+
+
 def test_a_title_that_cannot_be_one_is_refused(api: httpx.Client) -> None:
     assert code(api.put("peers/SEVENTEENLETTERS!", json={"host": "h", "port": 1})) == (422, "bad-peer")
 
