@@ -200,6 +200,17 @@ def test_many_complaints_are_cut(run: Run) -> None:
     result.stdout.fnmatch_lines(["and 190 more complaints"])
 
 
+def test_a_bad_option_shows_the_line_of_the_test_and_none_of_ours(run: Run) -> None:
+    result = run("""
+        def test_wants_a_peer(make_mockpacs):
+            make_mockpacs(peer="WS")
+        """)
+    result.stdout.fnmatch_lines(['*make_mockpacs(peer="WS")', "E *InvalidOptionsError: *", "test_sender.py:*"])
+    shown = result.stdout.str()
+    assert '"WS" is not a peer: write AET=HOST:PORT' in shown
+    assert not [name for name in ("servers.py", "app.py", "options.py", "dataclasses.py", "<string>") if name in shown]
+
+
 def test_all_lines_of_an_error_are_there_for_those_who_ask(run: Run) -> None:
     result = run(CASES["verify"], "--full-trace")
     result.stdout.fnmatch_lines(["*steering.py:*"])
