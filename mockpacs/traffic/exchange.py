@@ -186,7 +186,7 @@ class Notice:
     when: float
     """Wall clock, seconds since 1970."""
     kind: str
-    """opened, released, rejected, aborted, closed, scenario (a rule acted on an event), peers (they were changed), trouble"""
+    """opened, released, rejected, aborted, closed, scenario (a rule acted on an event), peers (changed), trouble"""
     text: str
     association: Association | None = None
     detail: bool = False
