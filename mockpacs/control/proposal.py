@@ -11,10 +11,11 @@ from typing import Any, Final
 from mockpacs.archive import StoredInstance
 from mockpacs.errors import ArchiveError, ConfigurationError
 from mockpacs.wire.part10 import FileMeta, decode_head
+from mockpacs.wire.transfer_syntaxes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from mockpacs.written.kinds import quoted
 from mockpacs.written.uids import SOP_CLASS, TRANSFER_SYNTAX, Kind, uids_of
 
-_NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+_NATIVE: Final = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 _PATH: Final = re.compile(r"^[~.]?[/\\]|^[^\s]*[/\\][^\s]*$|\.[A-Za-z]\w{0,4}$")
 """What is meant as a path: names of SOP classes have blanks beside their slashes, and UIDs end in digits."""
 _FOLDER: Final = "{} is a folder: name the files in it, one by one"

@@ -21,13 +21,12 @@ from mockpacs.services.courier import Awaited, Courier, Couriers, Delivery, Kind
 from mockpacs.traffic.exchange import Association
 from mockpacs.wire import AcceptedContext, Command, CommandField, Tag, Value, can_carry_data
 from mockpacs.wire.dictionary import uid_name
+from mockpacs.wire.transfer_syntaxes import DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 T = TypeVar("T")
 
-_NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+_NATIVE: Final = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
 """What instances can be converted to: explicit and implicit VR little endian."""
-
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 
 Lose = Callable[[str, str], None]
 """Loses the association to the destination, in the event loop: how, and by which rule."""
@@ -272,7 +271,7 @@ def _by_class(contexts: Iterable[AcceptedContext]) -> dict[str, dict[str, Accept
 
 def _wanted(kind: Kind, peer: Peer) -> tuple[str, ...]:
     """The transfer syntaxes to propose for a kind, its own first."""
-    deflated = (_DEFLATED,) if _DEFLATED in peer.transfer_syntaxes else ()  # few understand it, so only who asks for it
+    deflated = (DEFLATED,) if DEFLATED in peer.transfer_syntaxes else ()  # few understand it, so only who asks for it
     wanted = dict.fromkeys((kind.transfer_syntax, *_NATIVE, *deflated))
     return tuple(uid for uid in wanted if not peer.transfer_syntaxes or uid in peer.transfer_syntaxes)
 
